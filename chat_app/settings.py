@@ -1,0 +1,53 @@
+"""The few settings. Command line wins over environment (LIGHTBOX_*), which wins over the default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from chat_app.errors import SetupError
+
+PREFIX = "LIGHTBOX_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this process runs.
+
+    model: a card's name. seed, temperature: 0 is greedy. host, port: where the page listens.
+    upload_mb: largest file taken. question_characters: longest question taken.
+    """
+
+    model: str = "nano"
+    seed: int = 0
+    temperature: float = 0.0
+    max_new_tokens: int = 256
+    host: str = "127.0.0.1"
+    port: int = 7860
+    upload_mb: int = 200
+    question_characters: int = 4000
+
+
+def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the overrides that are not None, then LIGHTBOX_*, then the defaults.
+
+    Raises:
+        SetupError: a value is not of its setting's type, or a LIGHTBOX_ name is unknown.
+    """
+    environ = os.environ if environ is None else environ
+    known: dict[str, Any] = {f.name: type(f.default) for f in fields(Settings)}
+    values: dict[str, Any] = {}
+    for key, text in environ.items():
+        if not key.startswith(PREFIX):
+            continue
+        name = key.removeprefix(PREFIX).lower()
+        if name not in known:
+            raise SetupError(f"{key} is not a setting of Lightbox; known are {', '.join(sorted(known))}.")
+        try:
+            values[name] = known[name](text)
+        except ValueError as error:
+            raise SetupError(f"{key} must be a value of type {known[name].__name__}.") from error
+    values.update({name: value for name, value in (overrides or {}).items() if value is not None})
+    return Settings(**values)
