@@ -1,0 +1,237 @@
+"""DICOM files: the header is read and held to the limits, then one frame is decoded; render shows it.
+
+pydicom parses and decodes. Its faults, and those of the decoders behind it, are put in our words here.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PILImage
+from pydicom import dcmread
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.encaps import get_frame
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_file_meta_info
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from chat_app.errors import TooLarge, UnreadableFile
+from chat_app.imaging import apart, codestream
+from chat_app.imaging.facts import body_part, facts, modality
+from chat_app.imaging.limits import Limits
+from chat_app.imaging.render import render
+from chat_app.records import Image
+
+# pydicom's warnings quote the value they complain of, which may be a patient's name, on stderr and in the
+# log; every fault that matters comes as an exception.
+warnings.filterwarnings("ignore", module=r"pydicom\.")
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+
+DAMAGE = (
+    InvalidDicomError,
+    BytesLengthException,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    struct.error,
+    zlib.error,
+    PILImage.DecompressionBombError,
+)
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+# In this order, and no other in this process: gdcm ends the process on damaged data, and the RLE decoder of
+# pylibjpeg panics past every `except Exception`.
+DECODERS = ("pydicom", "pyjpegls", "pylibjpeg", "pillow")
+PIECE = 4096  # bytes of a deflate stream; they become 4 MB at most
+PREAMBLE = b"\0" * 128 + b"DICM"
+
+
+@dataclass(frozen=True, eq=False)
+class DicomFile:
+    """A DICOM object that holds pictures within the limits; none of them is decoded yet."""
+
+    dataset: FileDataset
+    frames: int
+
+    @classmethod
+    def open(cls, data: bytes, limits: Limits) -> DicomFile:
+        """Header, kind and size; raises UnreadableFile or TooLarge before a pixel is decoded."""
+        with mapped("The header of this DICOM file is damaged or incomplete: export it again."):
+            dataset = _parse(data, limits)
+            _check_picture(dataset)
+            _check_decoder(dataset)
+            frames = int(dataset.get("NumberOfFrames") or 1)
+            limits.check_frame(int(dataset.Rows), int(dataset.Columns))
+            limits.check_frames(frames)
+            _check_length(dataset, frames)
+        return cls(dataset, frames)
+
+    def image(self, name: str, sha256: str, frame: int) -> Image:
+        """The chosen frame as a workstation shows it."""
+        with mapped(f"The pixel data ({_syntax(self.dataset)}) cannot be decoded: export it uncompressed."):
+            stored = _decode(self.dataset, frame)
+        with mapped("What this DICOM file says of how to show its pixels is damaged: export it again."):
+            rendered = render(self.dataset, frame, stored)
+            return Image(
+                name=name,
+                pixels=rendered.pixels,
+                sha256=sha256,
+                format="DICOM",
+                modality=modality(self.dataset),
+                body_part=body_part(self.dataset),
+                frame=frame,
+                frames=self.frames,
+                window=rendered.window,
+                facts=facts(self.dataset),
+                notes=rendered.notes,
+            )
+
+
+def _parse(data: bytes, limits: Limits) -> FileDataset:
+    dataset = dcmread(io.BytesIO(_inflated(data, limits)), force=True)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        is_implicit, is_little = dataset.original_encoding
+        bare = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = bare if is_little else ExplicitVRBigEndian
+    return dataset
+
+
+def _inflated(data: bytes, limits: Limits) -> bytes:
+    """The same file with its deflated part inflated, as far as the limit on bytes goes (PS3.5 section A.5).
+
+    pydicom would inflate all of it before any tag can be looked at: 300 KB become 600 MB.
+    """
+    stream = io.BytesIO(data)
+    stream.seek(132 if data[128:132] == b"DICM" else 0)
+    meta = read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return data
+    body = _inflate(data[stream.tell() :], limits)
+    if body.startswith(b"\x02\0"):
+        raise ValueError("a second file meta information, which could name another compression")
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    plain = DicomBytesIO()
+    plain.write(PREAMBLE)
+    write_file_meta_info(plain, FileMetaDataset(meta), enforce_standard=False)
+    return plain.getvalue() + body
+
+
+def _inflate(deflated: bytes, limits: Limits) -> bytes:
+    """Piece by piece, so that no more than the limit and one piece is ever held."""
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    pieces, size = [], 0
+    for start in range(0, len(deflated), PIECE):
+        pieces.append(inflater.decompress(deflated[start : start + PIECE]))
+        size += len(pieces[-1])
+        limits.check_bytes(size)
+    if not inflater.eof:
+        raise EOFError("the deflated part is cut off")
+    return b"".join(pieces)
+
+
+def _check_picture(dataset: FileDataset) -> None:
+    """Raises: UnreadableFile, which names what the object is, when it holds no picture."""
+    if any(keyword in dataset for keyword in PIXELS):
+        return
+    sop_class = UID(str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""))
+    kind = sop_class.name.removesuffix(" Storage") if sop_class.name != sop_class else ""
+    if "Rows" in dataset or kind.endswith("Image"):
+        raise UnreadableFile("The pixel data of this DICOM file is missing or cut off: export it again.")
+    named = f" ({kind})" if kind else ""
+    raise UnreadableFile(f"This DICOM file{named} holds no picture: open an image of the study instead.")
+
+
+def _check_decoder(dataset: FileDataset) -> None:
+    """Raises: UnreadableFile, which names the transfer syntax, when nothing installed decodes it."""
+    try:
+        is_known = get_decoder(dataset.file_meta.TransferSyntaxUID).is_available
+    except NotImplementedError:
+        is_known = False
+    if not is_known:
+        raise UnreadableFile(f"No decoder is installed for {_syntax(dataset)}: export the file uncompressed.")
+
+
+def _check_length(dataset: FileDataset, frames: int) -> None:
+    """Raises: UnreadableFile, when uncompressed pixel data is shorter than the header promises."""
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated or "PixelData" not in dataset:
+        return
+    samples = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel
+    if dataset.PhotometricInterpretation == "YBR_FULL_422":
+        samples = samples * 2 // 3
+    if len(dataset.PixelData) * 8 < frames * samples * dataset.BitsAllocated:
+        raise UnreadableFile(
+            "The pixel data of this DICOM file is shorter than its header says: export it again."
+        )
+
+
+def _decode(dataset: FileDataset, frame: int) -> NDArray[Any]:
+    """Stored values of one frame, the only one decoded: (rows, columns), or (rows, columns, 3) in RGB."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated:
+        stored = pixel_array(dataset, index=frame - 1)
+    else:
+        stream = _codestream(dataset, frame)
+        available = get_decoder(syntax).available_plugins
+        plugin = next((name for name in DECODERS if name in available), "")
+        if plugin:
+            stored = pixel_array(dataset, index=frame - 1, decoding_plugin=plugin)
+        else:
+            stored = apart.decode(dataset, stream)
+    if stored.shape not in ((dataset.Rows, dataset.Columns), (dataset.Rows, dataset.Columns, 3)):
+        raise ValueError(f"a frame of shape {stored.shape} is no picture")
+    return np.asarray(stored)
+
+
+def _codestream(dataset: FileDataset, frame: int) -> bytes:
+    """One compressed frame; raises UnreadableFile when it is not of the size that the header says."""
+    offsets = dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths")
+    stream = get_frame(
+        dataset.PixelData,
+        frame - 1,
+        number_of_frames=int(dataset.get("NumberOfFrames") or 1),
+        extended_offsets=None if None in offsets else offsets,
+    )
+    if codestream.size(stream) not in (None, (dataset.Columns, dataset.Rows)):
+        raise UnreadableFile("The compressed picture is not of the size its header says: export it again.")
+    return stream
+
+
+def _syntax(dataset: FileDataset) -> str:
+    """The transfer syntax by its name in the standard; a private one has none."""
+    syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+    return syntax.name if syntax.name != syntax else "a private transfer syntax"
+
+
+@contextmanager
+def mapped(sentence: str) -> Iterator[None]:
+    """Faults of pydicom, highdicom and the decoders in our words."""
+    try:
+        yield
+    except MemoryError as error:
+        raise TooLarge("This picture needs more memory than there is: export it smaller.") from error
+    except DAMAGE as error:
+        raise UnreadableFile(sentence) from error
