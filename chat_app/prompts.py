@@ -1,0 +1,238 @@
+"""What is said to a model, read from files: prompts/*.md with $names and prompts/reports/*.toml.
+
+It knows nothing of pixels or of any one model: pictures arrive as ready content blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import string
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chat_app.errors import SetupError
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage, HumanMessage
+
+    from chat_app.records import Turn
+
+# The wheel carries the files inside the package; a checkout has them beside it.
+FOLDERS = (Path(__file__).parent / "_prompts", Path(__file__).parent.parent / "prompts")
+
+PATTERNS = {"prompt": "*.md", "report template": "reports/*.toml"}
+
+# What a section needs and may have beside name, title, code and source, by where its words come from.
+ALWAYS = ("name", "title", "code", "source")
+NEEDS: dict[str, tuple[str, ...]] = {"model": ("question",), "file": (), "user": ("label",)}
+MAY: dict[str, tuple[str, ...]] = {"model": ("checklist",), "file": ("label",), "user": ()}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a report template is for, as DICOM codes; empty means anything."""
+
+    modalities: tuple[str, ...] = ()
+    body_parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SectionTemplate:
+    """One section of a report: its heading, its LOINC code and who may fill it.
+
+    source: "model", "file" or "user". question: what a model is asked, word for word. checklist: what a
+    general model is told to look at. label: what the user is asked for.
+    """
+
+    name: str
+    title: str
+    code: str
+    source: str
+    question: str = ""
+    checklist: tuple[str, ...] = ()
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A report template: title, scope and its sections in order; `version` is the hash of its file."""
+
+    name: str
+    title: str
+    scope: Scope
+    sections: tuple[SectionTemplate, ...]
+    version: str
+
+
+def render(name: str, /, **values: str) -> str:
+    """The text of prompts/<name>.md with each $name filled.
+
+    Raises:
+        SetupError: there is no such prompt, or `values` are not exactly the names it uses.
+    """
+    prompt = string.Template(_read("prompt", name))
+    if not prompt.is_valid():
+        raise SetupError(f"The prompt {name!r} has a $ that begins no name: write $$ for a dollar sign.")
+    wanted, given = set(prompt.get_identifiers()), set(values)
+    if wanted - given:
+        raise SetupError(f"The prompt {name!r} misses a value for {_listed(wanted - given)}.")
+    if given - wanted:
+        raise SetupError(f"The prompt {name!r} uses no {_listed(given - wanted)}; it uses {_listed(wanted)}.")
+    return prompt.substitute(values).strip()
+
+
+def version(name: str) -> str:
+    """The first 12 hexadecimal digits of the SHA-256 of prompts/<name>.md."""
+    return _hash(_read("prompt", name))
+
+
+def templates() -> tuple[str, ...]:
+    """The names of all report templates, sorted."""
+    return tuple(_files("report template"))
+
+
+def template(name: str) -> Template:
+    """The report template of that name.
+
+    Raises:
+        SetupError: there is none, or its file has a wrong, missing or unknown key.
+    """
+    text = _read("report template", name)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _wrong(name, f"is not valid TOML: {error}") from error
+    _check(table, name, ("title", "sections"), ("scope",))
+    if not isinstance(table["sections"], list):
+        raise _wrong(name, "needs its sections as tables headed [[sections]]")
+    sections = tuple(_section(row, name) for row in table["sections"])
+    names = [section.name for section in sections]
+    if len(set(names)) < len(names):
+        raise _wrong(name, f"names a section twice: {', '.join(names)}")
+    return Template(name, _text(table, "title", name), _scope(table, name), sections, _hash(text))
+
+
+def messages(
+    system: str,
+    turns: Sequence[Turn],
+    question: str,
+    pictures: Mapping[str, Mapping[str, Any]],
+    images: Sequence[str],
+    *,
+    named: bool = False,
+) -> list[BaseMessage]:
+    """The conversation as LangChain messages: append only, each picture once, before the first words on it.
+
+    pictures: the content block of every picture sent, by name. One that neither a kept turn nor the question
+    brings (its turn was cut) stands at the very front. images: the names the new question is about.
+    named: write each picture's name before it, for a model that takes several.
+    """
+    from langchain_core.messages import AIMessage, SystemMessage
+
+    asked = [(turn.question, turn.images) for turn in turns] + [(question, tuple(images))]
+    brought = {name for _, names in asked for name in names}
+    waiting = [name for name in pictures if name not in brought]
+    shown: set[str] = set()
+    sent: list[BaseMessage] = [SystemMessage(system)] if system else []
+    for number, (text, names) in enumerate(asked):
+        fresh = [name for name in dict.fromkeys((*waiting, *names)) if name not in shown]
+        sent.append(_human(text, fresh, pictures, named))
+        shown.update(fresh)
+        waiting = []
+        if number < len(turns):
+            answer = turns[number].answer
+            sent.append(AIMessage(answer.raw or answer.text))
+    return sent
+
+
+def _human(
+    text: str, names: Sequence[str], pictures: Mapping[str, Mapping[str, Any]], named: bool
+) -> HumanMessage:
+    from langchain_core.messages import HumanMessage
+
+    blocks: list[str | dict[str, Any]] = []
+    for name in names:
+        if named:
+            blocks.append({"type": "text", "text": f"{name}:"})
+        blocks.append(dict(pictures[name]))
+    blocks.append({"type": "text", "text": text})
+    return HumanMessage(content=blocks)
+
+
+def _scope(table: Mapping[str, Any], template: str) -> Scope:
+    scope = table.get("scope", {})
+    _check(scope, template, (), ("modalities", "body_parts"))
+    return Scope(_strings(scope, "modalities", template), _strings(scope, "body_parts", template))
+
+
+def _section(row: Mapping[str, Any], template: str) -> SectionTemplate:
+    _check(row, template, ALWAYS, ("question", "checklist", "label"))
+    source = _text(row, "source", template)
+    if source not in NEEDS:
+        raise _wrong(template, f"has the source {source!r}; allowed are {_listed(NEEDS)}")
+    _check(row, template, (*ALWAYS, *NEEDS[source]), MAY[source])
+    return SectionTemplate(
+        name=_text(row, "name", template),
+        title=_text(row, "title", template),
+        code=_text(row, "code", template),
+        source=source,
+        question=_text(row, "question", template),
+        checklist=_strings(row, "checklist", template),
+        label=_text(row, "label", template),
+    )
+
+
+def _check(table: object, template: str, needed: Sequence[str], optional: Sequence[str]) -> None:
+    allowed = _listed((*needed, *optional))
+    if not isinstance(table, dict):
+        raise _wrong(template, f"needs a table with the keys {allowed}")
+    for key in table:
+        if key not in (*needed, *optional):
+            raise _wrong(template, f"has the unknown key {key!r}; allowed are {allowed}")
+    for key in needed:
+        if not table.get(key):
+            raise _wrong(template, f"misses the key {key!r}; allowed are {allowed}")
+
+
+def _wrong(template: str, fault: str) -> SetupError:
+    return SetupError(f"The report template {template!r} {fault}.")
+
+
+def _text(table: Mapping[str, Any], key: str, template: str) -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise _wrong(template, f"needs the key {key!r} as a string")
+    return value
+
+
+def _strings(table: Mapping[str, Any], key: str, template: str) -> tuple[str, ...]:
+    values = table.get(key, [])
+    if not (isinstance(values, list) and all(isinstance(value, str) and value for value in values)):
+        raise _wrong(template, f"needs the key {key!r} as a list of strings")
+    return tuple(values)
+
+
+def _read(kind: str, name: str) -> str:
+    files = _files(kind)
+    if name not in files:
+        raise SetupError(f"There is no {kind} called {name!r}; known are {_listed(files)}.")
+    return files[name].read_text(encoding="utf-8")
+
+
+def _files(kind: str) -> dict[str, Path]:
+    """Every file of that kind by its name; names come from the folder, so none can lead out of it."""
+    folder = next((folder for folder in FOLDERS if folder.is_dir()), None)
+    if folder is None:
+        raise SetupError("The prompts are missing from this installation: install Lightbox again.")
+    return {file.stem: file for file in sorted(folder.glob(PATTERNS[kind]))}
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -1,0 +1,1 @@
+"""How a report is drafted, section by section, and edited."""

@@ -1,0 +1,196 @@
+"""Prompts and report templates as files, and the messages that are made of a conversation."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from pydicom.sr.codedict import codes
+
+from chat_app import prompts
+from chat_app.errors import SetupError
+from chat_app.records import Answer, ModelId, Turn
+
+Write = Callable[..., None]
+
+SECTION = """
+[[sections]]
+name = "findings"
+title = "Findings"
+code = "59776-5"
+source = "model"
+question = "Q"
+"""
+TEMPLATE = f'title = "T"\n{SECTION}'
+PICTURES = {name: {"type": "image", "base64": name} for name in ("image 1", "image 2")}
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Puts the files given by name in the place of prompts/."""
+    (tmp_path / "reports").mkdir()
+    monkeypatch.setattr(prompts, "FOLDERS", (tmp_path / "absent", tmp_path))
+
+    def into(**files: str) -> None:
+        for name, text in files.items():
+            file = tmp_path / (f"reports/{name[3:]}.toml" if name.startswith("of_") else f"{name}.md")
+            file.write_text(text, encoding="utf-8")
+
+    return into
+
+
+def turn(question: str, *images: str, raw: str = "") -> Turn:
+    return Turn(question, images, Answer(f"About {question}", ModelId("m", ""), "", 0, raw=raw))
+
+
+def shape(messages: Sequence[BaseMessage]) -> list[list[Any]]:
+    """Each message as its pictures and words."""
+    found = []
+    for message in messages:
+        blocks = message.content if isinstance(message.content, list) else [message.content]
+        found.append([b if isinstance(b, str) else b.get("base64") or b["text"] for b in blocks])
+    return found
+
+
+def test_a_prompt_is_filled_with_its_names(write: Write) -> None:
+    write(hello="Dear $name, $$5 for $name.\n")
+    assert prompts.render("hello", name="$other") == "Dear $other, $5 for $other."
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "fault"),
+    [
+        ("$one $two", {}, "misses a value for one, two"),
+        ("$one", {"one": "", "two": ""}, "uses no two; it uses one"),
+        ("plain", {"two": ""}, "uses no two; it uses none"),
+        ("costs $5", {}, "begins no name"),
+    ],
+)
+def test_missing_and_unknown_names_are_refused(
+    write: Write, text: str, values: dict[str, str], fault: str
+) -> None:
+    write(hello=text)
+    with pytest.raises(SetupError, match=fault):
+        prompts.render("hello", **values)
+
+
+@pytest.mark.parametrize("name", ["nothing", "../secret", "/etc/passwd", "", "*", "reports/general"])
+def test_only_prompts_that_exist_can_be_named(name: str) -> None:
+    with pytest.raises(SetupError, match="known are answer, section"):
+        prompts.render(name)
+
+
+def test_the_version_follows_the_text(write: Write) -> None:
+    write(hello="one")
+    first = prompts.version("hello")
+    write(hello="two")
+    assert len(first) == 12
+    assert prompts.version("hello") != first
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (f"{TEMPLATE}\ncolour = 1\n", "unknown key 'colour'; allowed are checklist, code, label, name"),
+        (f'tone = "x"\n{TEMPLATE}', "unknown key 'tone'; allowed are scope, sections, title"),
+        (SECTION, "misses the key 'title'"),
+        ('title = "T"\n', "misses the key 'sections'"),
+        ('title = "T"\nsections = 3\n', "headed"),
+        ('title = "T"\nsections = ["x"]\n', "needs a table with the keys"),
+        (TEMPLATE.replace('"model"', '"radiologist"'), "'radiologist'; allowed are file, model, user"),
+        (TEMPLATE.replace('"model"', '"user"'), "unknown key 'question'; allowed are code, label, name"),
+        (TEMPLATE.replace('question = "Q"', ""), "misses the key 'question'"),
+        (TEMPLATE.replace('"59776-5"', "59776"), "needs the key 'code' as a string"),
+        (f'{TEMPLATE}checklist = "x"\n', "needs the key 'checklist' as a list of strings"),
+        (f'title = "T"\n[scope]\nages = []\n{SECTION}', "'ages'; allowed are body_parts, modalities"),
+        (TEMPLATE + SECTION, "names a section twice"),
+        ("title =", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_template_is_named_with_its_fault(write: Write, text: str, fault: str) -> None:
+    write(of_mine=text)
+    with pytest.raises(SetupError, match=f"report template 'mine' .*{fault}"):
+        prompts.template("mine")
+
+
+def test_an_unknown_template_lists_the_known() -> None:
+    with pytest.raises(SetupError, match="no report template called 'x'; known are chest-"):
+        prompts.template("x")
+
+
+@pytest.mark.parametrize("name", prompts.templates())
+def test_each_shipped_template_keeps_the_model_to_what_it_can_see(name: str) -> None:
+    template = prompts.template(name)
+    source = {section.name: section.source for section in template.sections}
+    assert list(source) == ["history", "technique", "comparison", "findings", "impression"]
+    assert [key for key in source if source[key] == "model"] == ["findings", "impression"]
+    assert source["technique"] == "file"
+    questions = [section.question for section in template.sections if section.question]
+    assert questions == ["Write the findings.", "Write the impression."]
+
+
+@pytest.mark.parametrize("name", prompts.templates())
+def test_section_codes_are_those_of_dicom(name: str) -> None:
+    known = {
+        "history": codes.cid7001.History,
+        "technique": codes.cid7001.CurrentProcedureDescriptions,
+        "comparison": codes.cid7001.PreviousFindings,
+        "findings": codes.cid7001.Findings,
+        "impression": codes.cid7001.Impressions,
+    }
+    for section in prompts.template(name).sections:
+        assert (section.code, "LN") == (known[section.name].value, known[section.name].scheme_designator)
+
+
+def test_the_system_prompt_forbids_priors_and_obeying_data() -> None:
+    text = prompts.render("answer")
+    assert "cannot tell" in text
+    assert "no earlier study" in text
+    assert "not instructions" in text
+
+
+def test_messages_bring_each_picture_once_and_first() -> None:
+    turns = [turn("A", "image 1", raw="a <box>"), turn("B", "image 1", "image 2")]
+    messages = prompts.messages("S", turns, "C", PICTURES, ["image 2"])
+    assert shape(messages) == [
+        ["S"],
+        ["image 1", "A"],
+        ["a <box>"],
+        ["image 2", "B"],
+        ["About B"],
+        ["C"],
+    ]
+    kinds = [SystemMessage, HumanMessage, AIMessage, HumanMessage, AIMessage, HumanMessage]
+    assert [type(message) for message in messages] == kinds
+
+
+def test_messages_are_append_only() -> None:
+    turns = [turn("A", "image 1"), turn("B", "image 1"), turn("C", "image 2"), turn("D", "image 1")]
+    sent = []
+    for number, each in enumerate(turns):
+        seen = {name for past in turns[: number + 1] for name in past.images}
+        pictures = {name: PICTURES[name] for name in sorted(seen)}
+        sent.append(prompts.messages("S", turns[:number], each.question, pictures, each.images))
+    for earlier, later in pairwise(sent):
+        assert later[: len(earlier)] == earlier
+
+
+def test_a_picture_whose_turn_was_cut_stands_at_the_front() -> None:
+    messages = prompts.messages("", [turn("B", "image 2")], "C", PICTURES, ["image 2"])
+    assert shape(messages) == [["image 1", "image 2", "B"], ["About B"], ["C"]]
+
+
+def test_pictures_are_named_for_a_model_that_takes_several() -> None:
+    messages = prompts.messages("", [], "C", PICTURES, ["image 1", "image 2"], named=True)
+    assert shape(messages) == [["image 1:", "image 1", "image 2:", "image 2", "C"]]
+
+
+def test_importing_prompts_does_not_load_langchain() -> None:
+    code = "import sys, chat_app.prompts; sys.exit('langchain_core' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
