@@ -1,0 +1,116 @@
+"""Decides, before nano's language model speaks, whether the picture is one it was taught.
+
+The file's own word comes first: a DICOM that says CT is not looked at as if it were anything else. Then the
+tower must name the kind with confidence, and the picture must lie near those the tower was trained on
+(Mahalanobis distance of the pooled tokens, Lee et al. 2018).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from chat_app.models.nano.tower import DECISIONS, Sight
+from chat_app.models.nano.wording import KINDS
+
+# What a DICOM header must say for each kind (PS3.3 C.7.3.1.1.1, and body parts of PS3.16 Annex L).
+STATED = {
+    "chest X-ray": (("CR", "DX", "RG"), ("CHEST", "LUNG", "THORAX")),
+    "brain MR": (("MR",), ("BRAIN", "HEAD")),
+    "breast ultrasound": (("US",), ("BREAST",)),
+    "blood smear": (("SM", "GM"), ("BLOOD",)),
+}
+# These say how a file came about, not what it shows.
+SILENT = ("", "OT", "SC")
+SURE = 0.8
+KNOWN = "chest X-rays, brain MR with contrast, breast ultrasound and blood smears"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The gate's word: the kind of picture it let through, or the sentence with which it refused."""
+
+    kind: str = ""
+    refusal: str = ""
+
+
+class Gate:
+    """means (kinds, d) and precision (d, d) of the pooled tokens of each kind; limits (kinds,) on the
+    distance.
+    """
+
+    def __init__(self, means: Tensor, precision: Tensor, limits: Tensor) -> None:
+        self.means, self.precision, self.limits = means, precision, limits
+
+    @classmethod
+    def fit(
+        cls, pooled: Tensor, kinds: Tensor, others: Tensor, other_kinds: Tensor, share: float = 0.98
+    ) -> Gate:
+        """From training pictures (n, d) and their kinds; limits let `share` of the `others` through."""
+        means = torch.stack([pooled[kinds == k].mean(0) for k in range(len(KINDS))])
+        centred = pooled - means[kinds]
+        spread = centred.T @ centred / len(centred)
+        precision = torch.linalg.inv(spread + 0.05 * spread.diagonal().mean() * torch.eye(len(spread)))
+        gate = cls(means, precision, torch.zeros(len(KINDS)))
+        distances = gate.distances(others)
+        gate.limits = torch.stack([distances[other_kinds == k, k].quantile(share) for k in range(len(KINDS))])
+        return gate
+
+    @classmethod
+    def load(cls, path: Path) -> Gate:
+        table = load_file(path)
+        return cls(table["means"].float(), table["precision"].float(), table["limits"].float())
+
+    def save(self, path: Path) -> None:
+        table = {"means": self.means.half(), "precision": self.precision.half(), "limits": self.limits}
+        save_file({name: tensor.contiguous() for name, tensor in table.items()}, path)
+
+    def distances(self, pooled: Tensor) -> Tensor:
+        """(n, kinds): squared Mahalanobis distance of each picture to each kind."""
+        apart = pooled.unsqueeze(1) - self.means
+        return torch.einsum("nkd,de,nke->nk", apart, self.precision, apart)
+
+    def decide(self, sight: Sight, modality: str, body_part: str) -> Passage:
+        """For one picture (batch of one) and what its file states ("" where it states nothing)."""
+        stated, refusal = _stated(modality, body_part)
+        if refusal:
+            return Passage(refusal=refusal)
+        chances = sight.decisions["kind"][0].softmax(-1)
+        seen = DECISIONS["kind"][int(chances.argmax())]
+        if seen not in KINDS or float(chances.max()) < SURE:
+            return Passage(refusal=_unknown(stated))
+        kind = KINDS.index(seen)
+        if float(self.distances(sight.pooled)[0, kind]) > float(self.limits[kind]):
+            return Passage(refusal=_unknown(stated))
+        if stated and seen not in stated:
+            said = _words(modality, body_part)
+            return Passage(
+                refusal=f"The file says {said}, but the picture does not look like it: I do not answer."
+            )
+        return Passage(kind=seen)
+
+
+def _stated(modality: str, body_part: str) -> tuple[tuple[str, ...], str]:
+    """The kinds the header allows (empty: any), or the refusal when it allows none."""
+    if modality in SILENT:
+        return (), ""
+    allowed = [k for k, (codes, _) in STATED.items() if modality in codes]
+    if body_part:
+        allowed = [k for k in allowed if any(part in body_part for part in STATED[k][1])]
+    if allowed:
+        return tuple(allowed), ""
+    return (), f"The file says {_words(modality, body_part)}. I only know {KNOWN}, so I cannot tell."
+
+
+def _words(modality: str, body_part: str) -> str:
+    return f"{modality} of {body_part}" if body_part else modality
+
+
+def _unknown(stated: tuple[str, ...]) -> str:
+    if stated:
+        return "This picture is unlike those I was taught, so I cannot tell."
+    return f"I cannot tell what this is: it is unlike the pictures I was taught. I only know {KNOWN}."

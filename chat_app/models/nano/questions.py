@@ -1,0 +1,121 @@
+"""Understands what is asked of nano: a question in anybody's words becomes the wording it was taught, or
+nothing.
+
+A question is read as the set of concepts its words stand for (wording.toml), and taken for the intent that
+asks for the most of them. It knows nothing of pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from chat_app.models.nano.wording import KINDS, TUMOURS, Intent, concepts, intents, nouns
+
+_SAME = (
+    (r"\b(tumou?rs?|neoplasms?)\b", "tumour"),
+    (r"\b(x[ -]?rays?|radiograph(s|y)?|cxr)\b", "x-ray"),
+    (r"\b(wbcs?|leu[ck]ocytes?|white (blood )?(cell|corpuscle)s?)\b", "leukocyte"),
+    (r"\b(thrombocytes?|platelets?)\b", "platelet"),
+    (r"\b(erythrocytes?|rbcs?|red (blood )?(cell|corpuscle)s?)\b", "erythrocyte"),
+    (r"\b(mri|magnetic resonance( imag(e|ing))?)\b", "mr"),
+    (r"\b(ultrasonograph(y|ic)|sonogra(m|phy)|echograph(y|ic))\b", "ultrasound"),
+    (r"\b(anteroposterior|antero-posterior)\b", "ap"),
+    (r"\b(posteroanterior|postero-anterior)\b", "pa"),
+    (r"\bgliomas\b", "glioma"),
+    (r"\bmeningiomas\b", "meningioma"),
+    (r"\b(pituitary|hypophys\w+)( (gland )?(tumour|adenoma)s?)?\b", "pituitary tumour"),
+    (r"\b(where|what)'s\b", r"\1 is"),
+)
+_KIND_WORDS = {
+    "chest X-ray": "chestx",
+    "brain MR": "brainmr",
+    "breast ultrasound": "breastus",
+    "blood smear": "smear",
+}
+# Whatever else is asked, a question about these is one nano must decline.
+_DECISIVE = frozenset({"age", "care", "change", "measure"})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was understood: the intent, the wording nano was taught, the thing asked about if any."""
+
+    intent: str
+    say: str
+    noun: str = ""
+
+
+def understand(question: str, kind: str = "") -> Asked | None:
+    """The taught question meant by `question` before a picture of `kind`; None when it speaks of nothing
+    taught.
+    """
+    text = plain(question)
+    spoken = _concepts(text)
+    noun = _noun(text)
+    elsewhere = noun not in nouns().get(kind, ())
+    if noun and not spoken & _DECISIVE and (elsewhere or "disease" not in spoken):
+        return Asked("noun", intents()["noun"].say.replace("$noun", noun), noun)
+    intent = _meant(spoken, kind)
+    if intent is None:
+        return Asked("noun", intents()["noun"].say.replace("$noun", noun), noun) if noun else None
+    named = next((k for k, concept in _KIND_WORDS.items() if concept in spoken), "")
+    tumour = next((t for t in TUMOURS if re.search(rf"\b{t}\b", text)), "")
+    if intent.name == "is_kind":
+        return Asked(intent.name, intent.say.replace("$kind", named), named)
+    if intent.name == "is_tumour":
+        several = sum(t in text for t in TUMOURS) > 1
+        intent = intents()["tumour"] if several else intent
+    return Asked(intent.name, intent.say.replace("$tumour", tumour), tumour)
+
+
+def plain(question: str) -> str:
+    """Lower case, no punctuation, one word for each thing that has several."""
+    text = re.sub(r"[^\w\s'-]", " ", question.lower())
+    for pattern, word in _SAME:
+        text = re.sub(pattern, word, text)
+    return " ".join(text.split())
+
+
+def _concepts(text: str) -> frozenset[str]:
+    return frozenset(name for name, pattern in concepts().items() if pattern.search(text))
+
+
+def _meant(spoken: frozenset[str], kind: str) -> Intent | None:
+    """The intent with the most concepts; one that suits the kind of picture counts more."""
+    best: tuple[float, Intent] | None = None
+    for intent in intents().values():
+        held = [len(ask) + 2 * len(ask & _DECISIVE) for ask in intent.asks if ask <= spoken]
+        if not held:
+            continue
+        score = max(held) + (0.5 if kind in intent.kinds else -0.75 if kind and intent.kinds else 0.0)
+        if best is None or score > best[0]:
+            best = (score, intent)
+    return best[1] if best else None
+
+
+@cache
+def _untaught() -> tuple[str, ...]:
+    """Nouns that no taught question is about, longest first so that "breast lesion" wins over "breast"."""
+    taught = {
+        "lung",
+        "brain tumour",
+        "breast lesion",
+        "white blood cell",
+        "platelet",
+        "brain",
+        "breast",
+        "blood cell",
+    }
+    every = {noun for group in nouns().values() for noun in group}
+    return tuple(
+        sorted(every - taught - {"red blood cell", "skin", "pituitary gland"}, key=len, reverse=True)
+    )
+
+
+def _noun(text: str) -> str:
+    return next((n for n in _untaught() if re.search(rf"\b{n}(e?s)?\b", text)), "")
+
+
+assert set(_KIND_WORDS) == set(KINDS)

@@ -1,0 +1,89 @@
+"""What people ask becomes the question nano was taught, or nothing."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from chat_app.models.nano.questions import understand
+from chat_app.models.nano.wording import KINDS, intents
+
+CHEST, BRAIN, BREAST, BLOOD = KINDS
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "intent"),
+    [
+        ("What am I looking at?", "", "kind"),
+        ("Is this an MRI?", CHEST, "is_kind"),
+        ("AP or PA?", CHEST, "view"),
+        ("Was a posteroanterior projection used?", CHEST, "view"),
+        ("Does this look healthy?", CHEST, "normal"),
+        ("Anything wrong here?", CHEST, "abnormal"),
+        ("Anything wrong here?", BRAIN, "any_tumour"),
+        ("Do you see pneumonia?", CHEST, "disease"),
+        ("And the right one?", CHEST, "right_lung"),
+        ("Mark both lungs", CHEST, "lungs"),
+        ("Which tumour type would you suspect?", BRAIN, "tumour"),
+        ("Could it be a meningioma?", BRAIN, "is_tumour"),
+        ("which side is it on?", BRAIN, "half"),
+        ("Draw a box round the growth.", BRAIN, "where_tumour"),
+        ("Is it cancer?", BREAST, "breast"),
+        ("Show me the lump", BREAST, "where_lesion"),
+        ("Which cells are there?", BLOOD, "cells"),
+        ("Any thrombocytes?", BLOOD, "any_platelet"),
+        ("Point to the WBC", BLOOD, "where_white"),
+        ("Where is it?", BLOOD, "it"),
+        ("Are you sure?", CHEST, "sure"),
+        ("What dose of amoxicillin should I give?", CHEST, "cannot"),
+        ("How big is the tumour?", BRAIN, "cannot"),
+        ("Has it grown since last year?", BRAIN, "cannot"),
+        ("Where are the lungs?", BRAIN, "lungs"),
+        ("Where is the white blood cell?", CHEST, "where_white"),
+    ],
+)
+def test_ordinary_wording_is_understood(question: str, kind: str, intent: str) -> None:
+    asked = understand(question, kind)
+    assert asked is not None and asked.intent == intent
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What is the capital of France?", "hi", "asdf qwer", "Write me a poem about the sea", "42", "…"],
+)
+def test_what_was_not_taught_is_not_understood(question: str) -> None:
+    assert understand(question, CHEST) is None
+
+
+def test_an_organ_is_named_back() -> None:
+    asked = understand("Is the liver enlarged?", BRAIN)
+    assert asked is not None and asked.say == "Where is the liver?"
+
+
+def test_the_tumour_asked_about_is_kept() -> None:
+    asked = understand("Might this be a pituitary adenoma?", BRAIN)
+    assert asked is not None and asked.say == "Is this a pituitary tumour?"
+
+
+def _filled(text: str) -> str:
+    return text.replace("$kind", "chest X-ray").replace("$tumour", "glioma").replace("$noun", "heart")
+
+
+def test_most_phrasings_kept_apart_are_understood() -> None:
+    rows = [(i, text, k) for i in intents().values() for text in i.held_out for k in (i.kinds or KINDS[:1])]
+    right = [i.name == getattr(understand(_filled(text), k), "intent", "") for i, text, k in rows]
+    assert sum(right) / len(right) > 0.85
+
+
+def test_each_taught_wording_is_understood_as_itself() -> None:
+    for intent in intents().values():
+        asked = understand(_filled(intent.say), intent.kinds[0] if intent.kinds else CHEST)
+        assert asked is not None and asked.say == _filled(intent.say), intent.name
+
+
+def test_drawn_questions_leave_no_grammar_behind() -> None:
+    rng = random.Random(0)
+    for intent in intents().values():
+        for _ in range(20):
+            assert not set("(){}|") & set(intent.drawn(rng))
