@@ -1,0 +1,305 @@
+"""The straight line: a question or a report template goes in, pieces and then one Answer or Report come out.
+
+It holds what all users share (settings, model) and nothing of any one of them: a Conversation is handed in.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chat_app import memory, prompts
+from chat_app.errors import BadQuestion, InputError
+from chat_app.grounding import boxes as grounding
+from chat_app.grounding import statements
+from chat_app.imaging.view import look, png
+from chat_app.models import cards
+from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Statement, View
+from chat_app.reports import draft as drafting
+from chat_app.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+PROMPT = "answer"
+NAMED = re.compile(r"\bimage\s*(\d+)\b", re.IGNORECASE)
+
+
+@dataclass
+class _Spoken:
+    """One pass of the model over its pictures, while it is being collected."""
+
+    images: tuple[str, ...]
+    raw: str = ""
+    text: str = ""
+    boxes: tuple[Box, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    warnings: tuple[str, ...] = ()
+    views: tuple[View, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    fixed: bool = False
+    stopped: bool = False
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class Assistant:
+    """One per process. `model` and `card` are given by tests; else the settings name them."""
+
+    def __init__(
+        self, settings: Settings, model: BaseChatModel | None = None, card: cards.Card | None = None
+    ) -> None:
+        self.settings = settings
+        self.card = card or cards.card(settings.model)
+        self._model = model
+        self._id = ModelId(self.card.name, "", self.card.label)
+        self._loading = threading.Lock()
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._model is not None
+
+    def load(self, progress: Callable[[str], None] | None = None) -> None:
+        """Brings the model into memory, once; whoever asks meanwhile waits here."""
+        with self._loading:
+            if self._model is None:
+                self._model, self._id = cards.load(
+                    self.card.name, self.settings, progress or (lambda _: None)
+                )
+
+    def ask(
+        self,
+        conversation: Conversation,
+        question: str,
+        *,
+        images: Sequence[str] = (),
+        stop: threading.Event | None = None,
+    ) -> Iterator[str | Answer]:
+        """Pieces of readable text as they come, then one Answer.
+
+        images: names of the pictures that came with the question; without any, those it names, else those of
+        the turn before. A model that takes one picture at a time looks at each in turn.
+
+        Raises:
+            InputError: there is no picture, or no such one, or the question is empty or too long.
+            ModelError: the model could not answer.
+        """
+        self._check(question)
+        names = _about(conversation, question, images)
+        began = time.perf_counter()
+        spoken: list[_Spoken] = []
+        for group in self._groups(names):
+            yield from self._heading(group, names, spoken)
+            found = sum(len(s.boxes) for s in spoken)
+            spoken.append(_Spoken(group))
+            yield from self._speak(conversation, question, spoken[-1], found, stop)
+            if spoken[-1].stopped:
+                break
+        yield self._answer(spoken, names, time.perf_counter() - began)
+
+    def draft(
+        self,
+        conversation: Conversation,
+        template: str,
+        *,
+        told: Mapping[str, str] | None = None,
+        images: Sequence[str] = (),
+        stop: threading.Event | None = None,
+    ) -> Iterator[Section | Report]:
+        """Sections in the template's order, then one Report with the status "draft".
+
+        told: what the user wrote for history, comparison or technique. images: which pictures; all without
+        any.
+
+        Raises:
+            InputError: no picture is open, or the files say that the template is for something else.
+        """
+        form = prompts.template(template)
+        drafting.check(form, told or {})
+        names = tuple(images) or tuple(image.name for image in conversation.study.images)
+        if not names:
+            raise InputError("There is no picture to report on: open one first.")
+        pictures = [conversation.study.named(name) for name in names]
+        if wrong := drafting.mismatch(form, pictures):
+            raise InputError(f"{wrong} Choose another template.")
+        began = time.perf_counter()
+        done: list[Section] = []
+        warnings: list[str] = []
+        for each in form.sections:
+            if stop is not None and stop.is_set():
+                warnings.append("The draft was stopped before its end.")
+                break
+            if each.source == "model":
+                question = each.question if self.card.taught else drafting.ask(form, each, done)
+                section, said = self._section(conversation.before(0), each, question, names, stop)
+                warnings += [warning for warning in said if warning not in warnings]
+            else:
+                section = drafting.fill(each, told or {}, pictures)
+            done.append(section)
+            yield section
+        yield Report(
+            template=form.name,
+            title=form.title,
+            sections=tuple(done),
+            model=self._id,
+            prompt=f"{form.name}@{form.version}",
+            seed=self.settings.seed,
+            images=names,
+            warnings=tuple(warnings),
+            timings={"total": time.perf_counter() - began},
+        )
+
+    def _section(
+        self,
+        conversation: Conversation,
+        section: prompts.SectionTemplate,
+        question: str,
+        names: tuple[str, ...],
+        stop: threading.Event | None,
+    ) -> tuple[Section, tuple[str, ...]]:
+        kept: list[Statement] = []
+        warnings: list[str] = []
+        for group in self._groups(names):
+            spoken = _Spoken(group)
+            for _ in self._speak(conversation, question, spoken, 0, stop):
+                pass
+            written = (
+                drafting.from_program(section, spoken.text)
+                if spoken.fixed
+                else drafting.from_model(section, spoken.text, spoken.boxes, group)
+            )
+            kept += written.statements
+            warnings += spoken.warnings
+        return Section(section.name, section.title, tuple(kept), section.code), tuple(warnings)
+
+    def _check(self, question: str) -> None:
+        if not question.strip():
+            raise BadQuestion("The question is empty: type what you want to know.")
+        most = self.settings.question_characters
+        if len(question) > most:
+            raise BadQuestion(
+                f"The question has {len(question):,} characters; the most is {most:,}: shorten it."
+            )
+
+    def _groups(self, names: tuple[str, ...]) -> list[tuple[str, ...]]:
+        return [(name,) for name in names] if self.card.contract.most_images == 1 else [names]
+
+    def _heading(
+        self, group: tuple[str, ...], names: tuple[str, ...], spoken: list[_Spoken]
+    ) -> Iterator[str]:
+        if len(group) < len(names):
+            yield f"{chr(10) if spoken else ''}{group[0].capitalize()}: "
+
+    def _speak(
+        self,
+        conversation: Conversation,
+        question: str,
+        spoken: _Spoken,
+        found: int,
+        stop: threading.Event | None,
+    ) -> Iterator[str]:
+        """Streams one pass into `spoken`; `found` boxes were numbered before it."""
+        self.load()
+        assert self._model is not None
+        contract, names = self.card.contract, spoken.images
+        began = time.perf_counter()
+        system = "" if self.card.taught else prompts.render(PROMPT)
+        kept = memory.window(
+            conversation,
+            question,
+            names,
+            contract,
+            self._model.get_num_tokens,
+            self.card.image_tokens,
+            system=system,
+            reserve=self.settings.max_new_tokens,
+        )
+        spoken.views = tuple(look(conversation.study.named(name), contract) for name in kept.images)
+        blocks = {view.image: _block(conversation, view) for view in spoken.views}
+        sent = prompts.messages(system, kept.turns, question, blocks, names, named=contract.most_images > 1)
+        spoken.timings["view"] = time.perf_counter() - began
+        shown = ""
+        stream = self._model.stream(sent)
+        for chunk in stream:
+            spoken.timings.setdefault("first token", time.perf_counter() - began)
+            spoken.raw += str(chunk.text)
+            spoken.fixed |= bool(chunk.response_metadata.get("fixed"))
+            spoken.logprobs += tuple(chunk.response_metadata.get("logprobs", ()))
+            text = grounding.readable(spoken.raw, spoken.views, names, contract.boxes)
+            if fresh := text[len(shown) :]:
+                shown = text
+                yield grounding.renumbered(fresh, found)
+            if stop is not None and stop.is_set():
+                spoken.stopped = True
+                # Closing the stream is what ends the generating thread.
+                stream.close()  # type: ignore[attr-defined]
+                break
+        parsed = grounding.parse(spoken.raw, spoken.views, names, contract.boxes)
+        spoken.text, spoken.boxes = grounding.renumbered(parsed.text, found), parsed.boxes
+        spoken.statements = (
+            statements.fixed(parsed.text)
+            if spoken.fixed
+            else statements.said(parsed.text, parsed.boxes, names)
+        )
+        spoken.warnings = (*parsed.warnings, *kept.warnings)
+        spoken.timings["total"] = time.perf_counter() - began
+        if rest := parsed.text[len(shown) :]:
+            yield grounding.renumbered(rest, found)
+
+    def _answer(self, spoken: list[_Spoken], names: tuple[str, ...], seconds: float) -> Answer:
+        several = len(self._groups(names)) > 1
+        texts = [f"{s.images[0].capitalize()}: {s.text}" if several else s.text for s in spoken]
+        stopped = any(s.stopped for s in spoken)
+        warnings = dict.fromkeys(warning for s in spoken for warning in s.warnings)
+        if stopped:
+            warnings["The answer was stopped before its end."] = None
+        first = spoken[0].timings
+        return Answer(
+            text="\n".join(texts),
+            model=self._id,
+            prompt=f"{PROMPT}@{prompts.version(PROMPT)}",
+            seed=self.settings.seed,
+            statements=tuple(statement for s in spoken for statement in s.statements),
+            boxes=tuple(box for s in spoken for box in s.boxes),
+            warnings=tuple(warnings),
+            views=tuple(view for s in spoken for view in s.views),
+            timings={
+                "view": first["view"],
+                "first token": first.get("first token", seconds),
+                "total": seconds,
+            },
+            logprobs=tuple(value for s in spoken for value in s.logprobs),
+            raw="\n".join(s.raw for s in spoken),
+            stopped=stopped,
+        )
+
+
+def _about(conversation: Conversation, question: str, images: Sequence[str]) -> tuple[str, ...]:
+    """The names of the pictures a question is about."""
+    known = [image.name for image in conversation.study.images]
+    if not known:
+        raise InputError("There is no picture to ask about: open one first.")
+    named = [f"image {int(number)}" for number in NAMED.findall(question)]
+    for name in (*images, *named):
+        if name not in known:
+            raise InputError(f"There is no {name} here; open are {', '.join(known)}.")
+    if named:
+        return tuple(dict.fromkeys(named))
+    if images:
+        return tuple(dict.fromkeys(images))
+    return conversation.turns[-1].images if conversation.turns else (known[-1],)
+
+
+def _block(conversation: Conversation, view: View) -> dict[str, Any]:
+    """The picture as a LangChain content block, with what its file states beside it."""
+    image = conversation.study.named(view.image)
+    return {
+        "type": "image",
+        "base64": base64.b64encode(png(view)).decode(),
+        "mime_type": "image/png",
+        "extras": {"name": image.name, "modality": image.modality, "body_part": image.body_part},
+    }

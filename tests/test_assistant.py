@@ -1,0 +1,169 @@
+"""The straight line with a scripted model: what is sent, what comes back, whose it is."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chat_app.assistant import Assistant
+from chat_app.errors import BadQuestion, InputError, ModelError
+from chat_app.models import cards
+from chat_app.models.scripted import Scripted
+from chat_app.records import Answer, Contract, Conversation, Image, Report, Section, Source, Turn
+from chat_app.settings import Settings
+
+BOX = "<box><x10><y20><x29><y39></box>"
+
+
+def image(name: str = "image 1", modality: str = "CR", body_part: str = "CHEST") -> Image:
+    return Image(name, np.full((200, 100), 90, np.uint8), "0" * 64, "DICOM", modality, body_part)
+
+
+def assistant(model: Scripted, settings: Settings, most_images: int = 1) -> Assistant:
+    contract = Contract(64, "pad", most_images, "grid100", 1000)
+    return Assistant(settings, model, cards.Card("scripted", "test", "-", "-", contract, 4, taught=True))
+
+
+def conversation(*names: str) -> Conversation:
+    talk = Conversation()
+    for name in names or ("image 1",):
+        talk = talk.with_image(image(name))
+    return talk
+
+
+def answered(pieces: list[str | Answer]) -> Answer:
+    *texts, last = pieces
+    assert isinstance(last, Answer) and "".join(map(str, texts)).strip() == last.text
+    return last
+
+
+def test_an_answer_comes_in_pieces_and_then_whole(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("The film looks normal. No box.")
+    answer = answered(list(assistant(scripted, settings).ask(conversation(), "Is this film normal?")))
+    assert [s.source for s in answer.statements] == [Source.SEEN, Source.SEEN]
+    assert answer.views[0].pixels.shape == (64, 64, 3)
+    assert answer.model.name == "scripted" and answer.prompt.startswith("answer@")
+
+
+def test_boxes_come_back_in_pixels_of_the_original(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue(f"Lesion {BOX}.")
+    answer = answered(list(assistant(scripted, settings).ask(conversation(), "Where?")))
+    assert answer.text == "Lesion [1]."
+    # 200 x 100 padded to a square of 200: half of the width is padding, 50 pixels at each side.
+    assert answer.boxes[0].corners == pytest.approx((0.0, 41.0, 9.0, 79.0))
+
+
+def test_the_picture_stays_with_every_later_turn(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("One.", "Two.")
+    here = assistant(scripted, settings)
+    talk = conversation()
+    answer = answered(list(here.ask(talk, "First?")))
+    list(here.ask(talk.with_turn(Turn("First?", ("image 1",), answer)), "And then?"))
+    sent = scripted.history[1]
+    assert [m.type for m in sent] == ["human", "ai", "human"]
+    assert [b["type"] for b in sent[0].content_blocks] == ["image", "text"]
+    assert "And then?" in sent[2].text
+
+
+def test_what_the_file_states_goes_beside_the_picture(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("Yes.")
+    list(assistant(scripted, settings).ask(conversation(), "Is it?"))
+    block = scripted.history[0][0].content_blocks[0]
+    assert block["extras"] == {"name": "image 1", "modality": "CR", "body_part": "CHEST"}
+
+
+def test_a_model_of_one_picture_looks_at_each_in_turn(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue(f"Here {BOX}.", f"There {BOX}.")
+    talk = conversation("image 1", "image 2")
+    answer = answered(list(assistant(scripted, settings).ask(talk, "Where?", images=("image 1", "image 2"))))
+    assert answer.text == "Image 1: Here [1].\nImage 2: There [2]."
+    assert [box.image for box in answer.boxes] == ["image 1", "image 2"]
+
+
+def test_a_question_may_name_its_picture(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("Yes.")
+    list(assistant(scripted, settings).ask(conversation("image 1", "image 2"), "Is image 1 normal?"))
+    assert scripted.history[0][0].content_blocks[0]["extras"]["name"] == "image 1"
+
+
+def test_a_picture_that_is_not_there_is_refused(scripted: Scripted, settings: Settings) -> None:
+    with pytest.raises(InputError, match="no image 7"):
+        list(assistant(scripted, settings).ask(conversation(), "Is image 7 normal?"))
+
+
+def test_without_a_picture_nothing_is_asked(scripted: Scripted, settings: Settings) -> None:
+    with pytest.raises(InputError, match="open one first"):
+        list(assistant(scripted, settings).ask(Conversation(), "Is it normal?"))
+    assert not scripted.history
+
+
+@pytest.mark.parametrize("question", ["", "  \n ", "x" * 100_000], ids=["empty", "blank", "endless"])
+def test_a_question_that_is_none_is_refused(question: str, scripted: Scripted, settings: Settings) -> None:
+    with pytest.raises(BadQuestion):
+        list(assistant(scripted, settings).ask(conversation(), question))
+    assert not scripted.history
+
+
+def test_stop_ends_the_answer_and_says_so(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("one two three four five six")
+    stop = threading.Event()
+    pieces = assistant(scripted, settings).ask(conversation(), "Count.", stop=stop)
+    first = next(pieces)
+    stop.set()
+    *_, last = pieces
+    assert isinstance(last, Answer) and last.stopped and "stopped" in last.warnings[-1]
+    assert str(first) in last.text and "six" not in last.text
+
+
+def test_a_fault_of_the_model_passes_through_as_one_sentence(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue(ModelError("The model ran out of memory: ask about fewer pictures."))
+    with pytest.raises(ModelError, match="memory"):
+        list(assistant(scripted, settings).ask(conversation(), "Is it?"))
+
+
+def test_a_draft_has_the_sections_of_its_template(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue(f"Opacity {BOX}. The heart is normal.", "Pneumonia.")
+    told = {"history": "Cough."}
+    *sections, report = assistant(scripted, settings).draft(conversation(), "chest-radiograph", told=told)
+    assert isinstance(report, Report) and report.status == "draft"
+    assert all(isinstance(section, Section) for section in sections)
+    by = {section.name: section for section in report.sections}
+    assert by["history"].statements[0].source is Source.TOLD
+    assert by["technique"].statements[0].source is Source.FILE
+    assert by["comparison"].text == "Not provided."
+    assert len(by["findings"].statements) == 2 and by["findings"].statements[0].boxes
+
+
+def test_a_template_for_something_else_is_refused(scripted: Scripted, settings: Settings) -> None:
+    talk = Conversation().with_image(image(modality="MR", body_part="BRAIN"))
+    with pytest.raises(InputError, match="Choose another template"):
+        list(assistant(scripted, settings).draft(talk, "chest-radiograph"))
+
+
+def test_the_draft_asks_nothing_of_the_conversation_before(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("A.", "B.", "C.")
+    here, talk = assistant(scripted, settings), conversation()
+    answer = answered(list(here.ask(talk, "The patient is Jane Doe.")))
+    list(here.draft(talk.with_turn(Turn("The patient is Jane Doe.", ("image 1",), answer)), "general"))
+    assert all("Jane" not in message.text for sent in scripted.history[1:] for message in sent)
+
+
+def test_the_assistant_keeps_nothing_of_a_user(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("A.", "B.")
+    here = assistant(scripted, settings)
+    before = dict(vars(here))
+    answered(list(here.ask(conversation(), "Is it?")))
+    assert {k: v for k, v in vars(here).items() if v is not before[k]} == {}
+
+
+def test_a_general_model_is_given_its_instructions(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("Yes.")
+    here = assistant(scripted, settings, most_images=4)
+    here.card = replace(here.card, taught=False)
+    list(here.ask(conversation("image 1", "image 2"), "Same?", images=("image 1", "image 2")))
+    system, human = scripted.history[0]
+    assert system.type == "system" and "draft" in system.text
+    assert [b["type"] for b in human.content_blocks] == ["text", "image", "text", "image", "text"]
