@@ -1,0 +1,171 @@
+"""Trains the tower on what is marked in the pictures: which kind, which answer, where.
+
+A step's batch depends on the seed and the step's number alone, so a run can be stopped and taken up again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from chat_app.models.nano.tower import DECISIONS, NanoVisionConfig, NanoVisionModel, Sight
+from chat_app.training.nano.augment import Batch, batch, draw
+from chat_app.training.nano.muon import Muon
+from chat_app.training.nano.pictures import UNKNOWN, Album
+
+WEIGHTS = {
+    "kind": 0.7,
+    "view": 0.7,
+    "film": 0.7,
+    "tumour": 1.5,
+    "breast": 1.2,
+    "white cells": 0.5,
+    "platelets": 0.7,
+}
+# Learning rate over the steps, as a share of its height: a warm-up, a slow fall, a faster one to nothing.
+STEPS = 2400
+RATE = ((0, 100, 1200, STEPS), (0.01, 1.0, 0.686, 0.0))
+SAVE_EVERY = 200
+
+
+def train(
+    album: Album, held_out: Album, folder: Path, *, seed: int, steps: int = STEPS, size: int
+) -> NanoVisionModel:
+    """The tower after `steps` batches of `size`, its weights averaged over the last few hundred steps."""
+    torch.manual_seed(seed)
+    tower = NanoVisionModel(NanoVisionConfig())
+    tower.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
+    mean = AveragedModel(tower, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+    averaged = mean.module
+    assert isinstance(averaged, NanoVisionModel)
+    optimizers = _optimizers(tower)
+    first = _resume(folder / "vision.pt", tower, mean, optimizers)
+    bar = tqdm(range(first, steps), initial=first, total=steps, desc="vision")
+    for step in bar:
+        rate = float(np.interp(step, *RATE))
+        drawn = draw(album, size, tower.config.image_size, np.random.default_rng((seed, step)))
+        tower.train()
+        loss = _loss(tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last)), drawn)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * rate
+            optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(tower.parameters(), 5.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        if step >= RATE[0][1]:
+            mean.update_parameters(tower)
+        bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
+            _save(folder / "vision.pt", tower, mean, optimizers, step + 1)
+        if (step + 1) % (5 * SAVE_EVERY) == 0 or step + 1 == steps:
+            tqdm.write(f"step {step + 1}: {scores(averaged, held_out)}")
+    averaged.train(False)
+    return averaged
+
+
+def _optimizers(tower: NanoVisionModel) -> list[torch.optim.Optimizer]:
+    hidden = ("stem", "stage", "layers")
+    deep = [
+        p for n, p in tower.named_parameters() if n.startswith(hidden) and p.ndim > 1 and "stem.0" not in n
+    ]
+    ids = {id(p) for p in deep}
+    rest = [p for p in tower.parameters() if id(p) not in ids]
+    optimizers = [Muon(deep, lr=0.02), torch.optim.AdamW(rest, lr=2e-3, weight_decay=0.01)]
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+    return optimizers
+
+
+def _loss(sight: Sight, drawn: Batch) -> Tensor:
+    total = sight.tokens.new_zeros(())
+    for i, name in enumerate(DECISIONS):
+        truth = drawn.decisions[:, i]
+        if bool((truth != UNKNOWN).any()):
+            one = F.cross_entropy(sight.decisions[name], truth, ignore_index=UNKNOWN, label_smoothing=0.05)
+            total = total + WEIGHTS[name] * one
+    marked = drawn.target.sum(-1) > 0
+    where = -(drawn.target * sight.maps.log_softmax(-1)).sum(-1)[marked].mean()
+    there = F.binary_cross_entropy_with_logits(sight.maps.amax(-1), drawn.present)
+    cells = drawn.target > 0
+    guess = _apart(sight.boxes[cells], drawn.boxes[cells])
+    once = drawn.single & marked
+    truth = drawn.boxes.amax(2)[once]
+    return total + 0.4 * where + there + guess + 1.5 * _apart(sight.box[once], truth)
+
+
+def _apart(boxes: Tensor, truth: Tensor) -> Tensor:
+    """L1 plus one minus the generalised IoU (Rezatofighi et al. 2019), averaged."""
+    if len(boxes) == 0:
+        return boxes.sum()
+    low, high = torch.max(boxes[:, :2], truth[:, :2]), torch.min(boxes[:, 2:], truth[:, 2:])
+    inter = (high - low).clamp(min=0).prod(-1)
+    union = area(boxes) + area(truth) - inter
+    hull = (torch.max(boxes[:, 2:], truth[:, 2:]) - torch.min(boxes[:, :2], truth[:, :2])).prod(-1)
+    giou = inter / union.clamp(min=1e-6) - (hull - union) / hull.clamp(min=1e-6)
+    return 2 * (boxes - truth).abs().mean() + (1 - giou).mean()
+
+
+def area(boxes: Tensor) -> Tensor:
+    """(n, 4) corners -> (n,) areas."""
+    return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)
+
+
+@torch.no_grad()
+def scores(tower: NanoVisionModel, held_out: Album, size: int = 64) -> dict[str, float]:
+    """Share of right answers for each decision, and mean IoU for each object, on pictures as they are."""
+    tower.train(False)
+    right: dict[str, list[float]] = {}
+    for start in range(0, len(held_out.pictures), size):
+        chosen = np.arange(start, min(start + size, len(held_out.pictures)))
+        shown = batch(held_out, chosen, tower.config.image_size, np.random.default_rng(0), moved=False)
+        sight = tower.look(shown.pixels.contiguous(memory_format=torch.channels_last))
+        for i, name in enumerate(DECISIONS):
+            truth = shown.decisions[:, i]
+            known = truth != UNKNOWN
+            right.setdefault(name, []).extend(
+                (sight.decisions[name].argmax(-1) == truth)[known].float().tolist()
+            )
+        for row, what in (shown.single & (shown.target.sum(-1) > 0)).nonzero().tolist():
+            truth = shown.boxes[row, what].amax(0)[None]
+            guess = sight.box[row, what][None]
+            low, high = torch.max(guess[:, :2], truth[:, :2]), torch.min(guess[:, 2:], truth[:, 2:])
+            inter = (high - low).clamp(min=0).prod(-1)
+            iou = inter / (area(guess) + area(truth) - inter)
+            right.setdefault(f"box {what}", []).append(iou.item())
+    return {name: round(float(np.mean(values)), 3) for name, values in right.items() if values}
+
+
+def _save(
+    path: Path,
+    tower: NanoVisionModel,
+    mean: AveragedModel,
+    optimizers: list[torch.optim.Optimizer],
+    step: int,
+) -> None:
+    state = {"tower": tower.state_dict(), "mean": mean.state_dict(), "step": step}
+    partial = path.with_suffix(".part")
+    torch.save({**state, "optimizers": [o.state_dict() for o in optimizers]}, partial)
+    partial.replace(path)
+
+
+def _resume(
+    path: Path, tower: NanoVisionModel, mean: AveragedModel, optimizers: list[torch.optim.Optimizer]
+) -> int:
+    """The step to go on from: 0 where nothing was saved."""
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    tower.load_state_dict(state["tower"])
+    mean.load_state_dict(state["mean"])
+    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
+    return int(state["step"])
