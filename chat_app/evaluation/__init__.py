@@ -1,0 +1,8 @@
+"""How well the straight line answers on labelled pictures, against what needs no picture at all."""
+
+from __future__ import annotations
+
+from chat_app.evaluation.run import Evaluation, Score, evaluate
+from chat_app.evaluation.table import as_data, as_markdown, as_text
+
+__all__ = ["Evaluation", "Score", "as_data", "as_markdown", "as_text", "evaluate"]
