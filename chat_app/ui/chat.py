@@ -1,0 +1,148 @@
+"""The conversation on the page: streaming, stop, retry, undo and edit over the desk's own record of it.
+
+What the browser shows is drawn from the record and never read back.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from chat_app.records import Answer, Conversation, Turn
+from chat_app.ui.desk import Desk
+from chat_app.ui.faults import told
+from chat_app.ui.loading import Loading
+from chat_app.ui.words import sources, spoken
+
+if TYPE_CHECKING:
+    from chat_app.assistant import Assistant
+
+Update = dict[Any, Any]
+
+WELCOME = "Drop a picture on the left or take an example, then ask about it."
+WAITING = "The model is still being loaded; your question waits for it."
+
+
+class Pane:
+    """The middle of the page: components and the one assistant; everything of a user is on the desk."""
+
+    def __init__(self, assistant: Assistant, loading: Loading, beside: Callable[[Desk], Update]) -> None:
+        """beside: draws what changes with every answer outside this pane."""
+        self.assistant, self.loading, self.beside = assistant, loading, beside
+        self.several = assistant.card.contract.most_images > 1
+        self.chatbot = gr.Chatbot(
+            label="Conversation",
+            height=470,
+            editable="user",
+            render_markdown=False,
+            latex_delimiters=[],
+            buttons=["copy"],
+            feedback_options=None,
+            placeholder=WELCOME,
+            elem_id="chat",
+        )
+        self.about = gr.CheckboxGroup([], label="Ask about", visible=False, elem_id="about")
+        self.box = gr.Textbox(
+            label="Your question",
+            placeholder="Ask about the picture; Enter sends",
+            lines=1,
+            max_lines=6,
+            submit_btn=True,
+            autofocus=True,
+            elem_id="question",
+        )
+        with gr.Row():
+            self.clear = gr.Button("Clear everything", size="sm", elem_id="clear")
+
+    def evidence(self) -> None:
+        """Lays out what the last answer rests on; called where it belongs on the page."""
+        with gr.Accordion("What each sentence rests on", open=False, elem_id="evidence"):
+            self.basis = gr.Markdown(latex_delimiters=[], elem_id="basis")
+
+    def ask(self, desk: Desk, question: str, about: Sequence[str]) -> Iterator[Update]:
+        """Streams the answer to a new question."""
+        names = tuple(name for name in about if name in desk.names) if self.several else ()
+        names = names or self._about(desk)
+        number = len(desk.conversation.turns)
+        yield {self.box: ""}
+        shown: Update = {}
+        for shown in self._turn(desk, question, names, number):
+            yield shown
+        if len(desk.conversation.turns) == number:
+            yield shown | {self.box: _box(question)}
+
+    def again(self, desk: Desk, message: int, question: str = "") -> Iterator[Update]:
+        """Streams the answer to the question of that message once more, or to it reworded; later turns go."""
+        number, turns = message // 2, desk.conversation.turns
+        if number < len(turns):
+            words = html.unescape(question) or turns[number].question
+            yield from self._turn(desk, words, turns[number].images, number)
+        else:
+            yield self.render(desk) | self.beside(desk)
+
+    def undo(self, desk: Desk, message: int) -> Update:
+        """Takes back the question of that message and all after it; its words return to the box."""
+        number = message // 2
+        turns = desk.conversation.turns[number:]
+        desk.conversation = desk.conversation.before(number)
+        words = turns[0].question if turns else ""
+        return self.render(desk) | self.beside(desk) | {self.box: _box(words)}
+
+    def stop(self, desk: Desk) -> None:
+        desk.stop("answer")
+
+    def render(self, desk: Desk) -> Update:
+        """Every component of the pane as this desk has it."""
+        names, choose = list(desk.names), self.several and len(desk.names) > 1
+        return {
+            self.chatbot: messages(desk.conversation),
+            self.about: gr.CheckboxGroup(names, value=list(self._about(desk)), visible=choose),
+            self.box: gr.Textbox(submit_btn=True, stop_btn=False),
+            self.basis: sources(desk.answer.statements) if desk.answer else "",
+        }
+
+    def _about(self, desk: Desk) -> tuple[str, ...]:
+        """What a question is about when nothing is ticked; a model that takes one sees the one on show."""
+        if self.several:
+            return desk.about
+        return (desk.shown,) if desk.shown else ()
+
+    def _turn(self, desk: Desk, question: str, names: tuple[str, ...], number: int) -> Iterator[Update]:
+        with told(), desk.working("answer") as stop:
+            earlier, text = desk.conversation.before(number), ""
+            busy = gr.Textbox(submit_btn=False, stop_btn=True)
+            yield {self.chatbot: messages(earlier, question, "…"), self.box: busy}
+            while not self.loading.wait(0.5):
+                yield {self.chatbot: messages(earlier, question, WAITING)}
+            for piece in self.assistant.ask(earlier, question, images=names, stop=stop):
+                if not desk.owns("answer", stop):
+                    break
+                if isinstance(piece, Answer):
+                    desk.record(Turn(question, names, piece), number)
+                else:
+                    text += piece
+                    yield {self.chatbot: messages(earlier, question, text)}
+        yield self.render(desk) | self.beside(desk)
+
+
+def messages(conversation: Conversation, question: str = "", words: str = "") -> list[dict[str, str]]:
+    """The conversation for a `gr.Chatbot`, with the turn in hand at its end.
+
+    One that renders no Markdown still renders HTML, so the words are escaped.
+    """
+    said = [(turn.question, spoken(turn.answer)) for turn in conversation.turns]
+    if question:
+        said.append((question, words))
+    return [
+        {"role": role, "content": html.escape(text, quote=False)}
+        for pair in said
+        for role, text in zip(("user", "assistant"), pair, strict=True)
+    ]
+
+
+def _box(words: str) -> gr.Textbox:
+    """The question box, at rest, with these words in it."""
+    return gr.Textbox(value=words, submit_btn=True, stop_btn=False)

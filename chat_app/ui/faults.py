@@ -1,0 +1,43 @@
+"""What the page says when something cannot be done. The conversation is never touched from here."""
+
+from __future__ import annotations
+
+import html
+import logging
+import traceback
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+
+from chat_app.errors import ChatAppError
+
+LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Runs a handler's body; a fault becomes a sentence on the page.
+
+    An expected fault says its own sentence. Any other says a fixed one with a reference, under which its kind
+    and place are logged: never its text, which may hold what a user typed or a file states.
+    """
+    try:
+        yield
+    except ChatAppError as error:
+        say(str(error))
+    except Exception as error:
+        reference = uuid.uuid4().hex[:8]
+        LOG.error("%s: %s at %s", reference, type(error).__name__, _place(error))
+        say(f"Something went wrong here (reference {reference}). Nothing was lost: please try again.")
+
+
+def say(sentence: str) -> None:
+    """A warning at the edge of the page, which gradio would render as HTML."""
+    gr.Warning(html.escape(sentence), title="Please note")
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))

@@ -1,0 +1,29 @@
+"""How the page looks and what always stands on it; no font, style or script comes from elsewhere."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+STANDING = (
+    "**Lightbox** · for research and education. Not a medical device; it writes drafts only, "
+    "and every word of them needs a clinician's eyes."
+)
+
+# Fonts of the machine itself: a page in a hospital may not reach a font server.
+FONTS = ("system-ui", "Segoe UI", "Roboto", "sans-serif")
+MONO = ("ui-monospace", "Consolas", "monospace")
+
+CSS = """
+main.fillable.app { max-width: none; padding: 12px 20px; gap: 10px; }
+.column, .row { gap: 10px; }
+#standing p, #caption p, #draft-status p { margin: 0; }
+#picture img { background: #000; }
+#drop .icon-wrap { display: none; }
+#drop .wrap { min-height: 0; padding-top: 20px; font-size: 0.85rem; line-height: 1.3; }
+#chat .placeholder-content { justify-content: center; padding: 24px; text-align: center; }
+@media (min-width: 1100px) { #draft-column { max-height: calc(100vh - 60px); overflow-y: auto; } }
+.sources { font-size: 0.8rem; margin: -4px 0 4px 12px; }
+.sources p, .sources ul, #basis ul { margin: 0; padding-left: 0; list-style-position: inside; }
+"""
+
+THEME = gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=FONTS, font_mono=MONO)

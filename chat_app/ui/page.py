@@ -1,0 +1,250 @@
+"""The page: picture, conversation and draft side by side, wired to one desk a session.
+
+It starts before the model does and asks nothing of any host but its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import logging
+import operator
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from chat_app.errors import SetupError
+from chat_app.settings import Settings
+from chat_app.ui import chat, examples, intake, look, report, viewer
+from chat_app.ui.desk import Desk
+from chat_app.ui.faults import told
+from chat_app.ui.loading import Loading
+
+if TYPE_CHECKING:
+    from chat_app.assistant import Assistant
+
+LOG = logging.getLogger(__name__)
+
+Update = dict[Any, Any]
+
+# Uploads are read at once. They stay for a minute because a file of the same bytes and name, dropped by two
+# people at the same moment, is one file to gradio. Seconds: how often they are looked for, and from what age.
+DELETE = (10, 60)
+
+# How events run: unseen by API clients; quick; or through the model, a few at a time with the others queued.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+SOFT: dict[str, Any] = {"show_progress": "hidden"}
+MODEL: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model", "concurrency_limit": 4}
+
+
+class Page:
+    """The three panes and the events between them; `demo` is the whole as a `gr.Blocks`.
+
+    Nothing is loaded yet: `launch` does that once the port is open, or else the first visitor.
+    """
+
+    def __init__(
+        self, assistant: Assistant, settings: Settings, network: examples.Network | None = None
+    ) -> None:
+        private_folder()
+        self.settings = settings
+        self.loading = Loading(assistant.load)
+        self.network = network or examples.Network()
+        with gr.Blocks(
+            title="Lightbox", analytics_enabled=False, fill_width=True, delete_cache=DELETE
+        ) as self.demo:
+            self._lay_out(assistant)
+            self._wire_pictures()
+            self._wire_chat()
+            self._wire_report()
+            self.timer.tick(self.progress, None, [self.status, self.fetched, self.timer], **QUIET)
+        self.demo.queue(default_concurrency_limit=8)
+
+    def launch(self, *, opened: Callable[[str], object] = LOG.info, open_browser: bool = False) -> None:
+        """Opens the port, tells `opened` the address, loads the model, and stays until the port is closed.
+
+        Raises:
+            SetupError: the port is taken.
+        """
+        opened(self.listen(open_browser=open_browser))
+        self.demo.block_thread()
+
+    def listen(self, *, open_browser: bool = False) -> str:
+        """Opens the port and loads the model behind it; the address, at once. Raises as `launch` does."""
+        try:
+            _, address, _ = self.demo.launch(
+                server_name=self.settings.host,
+                server_port=self.settings.port,
+                max_file_size=f"{self.settings.upload_mb}mb",
+                inbrowser=open_browser,
+                prevent_thread_lock=True,
+                quiet=True,
+                share=False,
+                ssr_mode=False,
+                show_error=False,
+                run_history=False,
+                footer_links=[],
+                theme=look.THEME,
+                css=look.CSS,
+            )
+        except OSError as error:
+            place = f"Port {self.settings.port} on {self.settings.host}"
+            raise SetupError(f"{place} cannot be opened: choose another with --port.") from error
+        self.loading.start()
+        self.network.start()
+        return str(address)
+
+    def _lay_out(self, assistant: Assistant) -> None:
+        # gradio copies this empty desk for every session and calls `clear` when it forgets one.
+        self.desk = gr.State(Desk(), delete_callback=Desk.clear)
+        card = assistant.card
+        gr.Markdown(f"{look.STANDING} Speaking: **{card.name}**, {card.label}.", elem_id="standing")
+        self.status = gr.Markdown(visible=False, elem_id="status")
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                self.viewer = viewer.Pane()
+                self.intake = intake.Pane()
+                self.installed = examples.row("Examples", examples.INSTALLED)
+                self.fetched = examples.row("Examples from the internet", examples.FETCHED, visible=False)
+            with gr.Column(scale=6, min_width=340):
+                self.chat = chat.Pane(assistant, self.loading, self.viewer.render)
+                self.chat.evidence()
+                self.viewer.seen()
+            with gr.Column(scale=5, min_width=320, elem_id="draft-column"):
+                self.report = report.Pane(assistant, self.loading)
+        self.timer = gr.Timer(0.5)
+
+    def render(self, desk: Desk) -> Update:
+        """The whole page as this desk has it."""
+        panes = (self.viewer, self.intake, self.chat, self.report)
+        parts = (pane.render(desk) for pane in panes)
+        return functools.reduce(operator.or_, parts, {self.desk: desk})
+
+    def progress(self) -> Update:
+        """How far the model is and whether there is a network; asked again until both are known."""
+        self.loading.start()
+        words = self.loading.words
+        return {
+            self.status: gr.Markdown(words, visible=bool(words)),
+            self.fetched: gr.Dataset(visible=self.network.reached),
+            self.timer: gr.Timer(active=not (self.loading.ended and self.network.ended)),
+        }
+
+    def open(self, desk: Desk, paths: list[Path]) -> Update:
+        intake.take(desk, paths)
+        return self.render(desk)
+
+    def example(self, desk: Desk, number: int, shelf: examples.Shelf = examples.INSTALLED) -> Update:
+        with told():
+            examples.place(desk, shelf[number])
+        return self.render(desk)
+
+    def frame(self, desk: Desk, number: float) -> Update:
+        with told():
+            intake.choose(desk, int(number))
+        return self.render(desk)
+
+    def leave(self, desk: Desk) -> Update:
+        intake.drop(desk)
+        return self.render(desk)
+
+    def show(self, desk: Desk, name: str) -> Update:
+        if name in desk.names:
+            desk.shown = name
+        return self.viewer.render(desk)
+
+    def forget(self, desk: Desk) -> Update:
+        """Takes back every question; the pictures and the draft stay."""
+        desk.halt("answer")
+        desk.conversation = desk.conversation.before(0)
+        return {self.desk: desk} | self.chat.render(desk) | self.viewer.render(desk)
+
+    def clear(self, desk: Desk) -> Update:
+        desk.clear()
+        return self.render(desk)
+
+    def ask(self, desk: Desk, question: str, about: Sequence[str]) -> Iterator[Update]:
+        yield {self.desk: desk}
+        yield from self.chat.ask(desk, question, about)
+
+    def retry(self, desk: Desk, data: gr.RetryData) -> Iterator[Update]:
+        yield from self.chat.again(desk, _message(data))
+
+    def edit(self, desk: Desk, data: gr.EditData) -> Iterator[Update]:
+        yield from self.chat.again(desk, _message(data), str(data.value))
+
+    def undo(self, desk: Desk, data: gr.UndoData) -> Update:
+        return self.chat.undo(desk, _message(data))
+
+    def _wire_pictures(self) -> None:
+        whole, desk, pane = list(self.render(Desk())), self.desk, self.intake
+        pane.drop.upload(self.open, [desk, pane.drop], whole, api_name="open", **SOFT)
+        pane.choose.click(self.frame, [desk, pane.frame], whole, api_name="frame", **SOFT)
+        pane.leave.click(self.leave, desk, whole, **QUIET)
+        self.installed.click(self.example, [desk, self.installed], whole, api_name="example", **SOFT)
+        fetch = functools.partial(self.example, shelf=examples.FETCHED)
+        self.fetched.click(fetch, [desk, self.fetched], whole, **QUIET)
+        choice, parts = self.viewer.choice, list(self.viewer.render(Desk()))
+        choice.input(self.show, [desk, choice], parts, **QUIET)
+
+    def _wire_chat(self) -> None:
+        pane, desk = self.chat, self.desk
+        parts = [desk, *pane.render(Desk()), *self.viewer.render(Desk())]
+        asked = [desk, pane.box, pane.about]
+        # A question sent while another is being answered comes next; it is not lost.
+        pane.box.submit(self.ask, asked, parts, api_name="ask", trigger_mode="always_last", **MODEL)
+        pane.chatbot.retry(self.retry, desk, parts, api_visibility="private", **MODEL)
+        pane.chatbot.edit(self.edit, desk, parts, api_visibility="private", **MODEL)
+        pane.chatbot.undo(self.undo, desk, parts, **QUIET)
+        pane.box.stop(pane.stop, desk, None, queue=False, **QUIET)
+        pane.chatbot.clear(self.forget, desk, parts, **QUIET)
+        pane.clear.click(self.clear, desk, list(self.render(Desk())), queue=False, api_name="clear", **SOFT)
+
+    def _wire_report(self) -> None:
+        pane, desk = self.report, self.desk
+        texts = [desk, *pane.boxes]
+        parts = [desk, *pane.render(Desk())]
+        known = [desk, pane.template, *pane.fields.values()]
+        pane.button.click(pane.draft, known, parts, api_name="draft", **MODEL)
+        pane.halt.click(pane.stop, desk, None, queue=False, **QUIET)
+        for number, (box, basis) in enumerate(pane.slots):
+            box.blur(functools.partial(pane.edit, number), [desk, box], basis, **QUIET)
+        markdown = pane.markdown.click(pane.as_markdown, texts, pane.text, api_name="markdown", **SOFT)
+        markdown.success(None, pane.text, None, js=report.save("md"))
+        json = pane.json.click(pane.as_json, texts, pane.text, api_name="json", **SOFT)
+        json.success(None, pane.text, None, js=report.save("json"))
+
+
+def build(assistant: Assistant, settings: Settings) -> gr.Blocks:
+    """The page as a `gr.Blocks` to be mounted or launched by the caller."""
+    demo: gr.Blocks = Page(assistant, settings).demo
+    return demo
+
+
+def serve(
+    assistant: Assistant,
+    settings: Settings,
+    *,
+    opened: Callable[[str], object] = LOG.info,
+    open_browser: bool = False,
+) -> None:
+    """Opens the page on settings.host and settings.port and stays until it is closed; see `Page.launch`."""
+    Page(assistant, settings).launch(opened=opened, open_browser=open_browser)
+
+
+@functools.cache
+def private_folder() -> str:
+    """Where gradio puts uploads: a folder of this process, closed to other users, gone when it ends."""
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        os.environ["GRADIO_TEMP_DIR"] = folder = tempfile.mkdtemp(prefix="lightbox-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return os.environ["GRADIO_TEMP_DIR"]
+
+
+def _message(data: gr.RetryData | gr.EditData | gr.UndoData) -> int:
+    return data.index if isinstance(data.index, int) else data.index[0]

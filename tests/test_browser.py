@@ -1,0 +1,145 @@
+"""The page as a person uses it, in Chromium: from a file to a downloaded draft, and nothing beside that."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import fakes
+import pytest
+from fakes import Echo, digest_of
+
+from chat_app.ui import examples
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not shutil.which("chromium"), reason="there is no Chromium: apt-get install chromium"),
+]
+
+HOSTILE = "<img src=x onerror=hit()> [a](javascript:hit()) ${hit()} {{hit()}} $$x$$ <b>bold</b> www.a.example"
+
+
+@pytest.fixture
+def visit() -> Iterator[Callable[..., Any]]:
+    """Opens the page over an assistant, and a browser on it."""
+    from browsing import visiting
+
+    with ExitStack() as stack:
+
+        def start(assistant: Any) -> Any:
+            address = stack.enter_context(fakes.opened(assistant))
+            return stack.enter_context(visiting(address))
+
+        yield start
+
+
+def quiet(visitor: Any) -> None:
+    """Nothing was asked of another host, nothing went wrong in the browser."""
+    assert visitor.elsewhere == []
+    assert visitor.complaints == []
+
+
+def whole_visit(visitor: Any, mark: str) -> None:
+    """Three questions, one stopped, one edited, a draft, a section rewritten, two downloads."""
+    assert mark in visitor.ask("What is this?")
+    assert "turn 2" in visitor.ask("Where is it?")
+    visitor.send("Say a great deal: " + "and more " * 200)
+    assert "stopped" in visitor.stop()
+    assert "turn 2: And how large is it?" in visitor.edit(1, "And how large is it?")
+    visitor.draft()
+    assert mark in visitor.section(0)
+    visitor.rewrite(0, "Written by a person.")
+    name, text = visitor.download("markdown")
+    assert name == "draft-report.md"
+    assert "Written by a person." in text and "DRAFT" in text
+    name, text = visitor.download("json")
+    assert name == "draft-report.json"
+    assert json.loads(text)["sections"][0]["statements"][0]["basis"] == "written by you"
+
+
+def test_an_installed_example_becomes_a_downloaded_draft(visit: Callable[..., Any]) -> None:
+    visitor = visit(Echo(pause=0.01))
+    visitor.example("Abdomen, MR")
+    visitor.sees("image 1 · MR ABDOMEN · 484 x 300")
+    whole_visit(visitor, digest_of(examples.installed(examples.INSTALLED[0])))
+    quiet(visitor)
+
+
+def test_a_held_out_film_becomes_a_downloaded_draft(visit: Callable[..., Any], shared_data: Path) -> None:
+    film = held_out(shared_data / "cxr_nih")
+    visitor = visit(Echo(pause=0.01))
+    visitor.drop(film)
+    visitor.sees("image 1")
+    whole_visit(visitor, digest_of(film))
+    quiet(visitor)
+
+
+def held_out(folder: Path) -> Path:
+    """The first picture of the test split."""
+    records = map(json.loads, (folder / "records.jsonl").read_text(encoding="utf-8").splitlines())
+    return folder / next(record["image"] for record in records if record["split"] == "test")
+
+
+def test_hostile_words_are_shown_and_nothing_of_them_runs(visit: Callable[..., Any]) -> None:
+    visitor = visit(Echo(reply=HOSTILE))
+    visitor.page.evaluate("() => { window.hits = 0; window.hit = () => { window.hits += 1; }; }")
+    visitor.example("Abdomen, MR")
+    visitor.sees("image 1")
+    assert HOSTILE in visitor.ask(HOSTILE)
+    visitor.page.get_by_text("What each sentence rests on").click()
+    visitor.draft()
+    assert visitor.section(0) == HOSTILE
+    visitor.rewrite(0, f"{HOSTILE}\nAnother line.")
+    visitor.page.wait_for_timeout(500)
+    for place in ("#chat .message-wrap", "#basis", ".sources", "#draft-status"):
+        assert visitor.page.locator(f"{place} :is(img[src=x], b, a, script, .katex)").count() == 0
+    assert visitor.page.evaluate("window.hits") == 0
+    quiet(visitor)
+
+
+def test_a_cine_is_opened_at_the_frame_that_is_chosen(visit: Callable[..., Any]) -> None:
+    visitor = visit(Echo())
+    visitor.example("Heart, ultrasound, 30 frames")
+    visitor.page.get_by_label("Frame, 1 to 30").fill("7")
+    visitor.page.get_by_role("button", name="Show this frame").click()
+    visitor.sees("frame 7 of 30")
+    quiet(visitor)
+
+
+def test_retry_undo_and_clear_follow_the_record(visit: Callable[..., Any]) -> None:
+    visitor = visit(Echo(pause=0.05))
+    visitor.example("Abdomen, MR")
+    visitor.sees("image 1")
+    visitor.ask("First?")
+    assert "turn 1: First?" in visitor.retry()
+    visitor.ask("Second?")
+    visitor.undo()
+    expect_turns(visitor, 1)
+    assert visitor.page.locator("#question textarea").input_value() == "Second?"
+    visitor.page.locator("#clear").click()
+    expect_turns(visitor, 0)
+    assert visitor.ask("Third?").startswith("no picture, turn 1")
+    quiet(visitor)
+
+
+def expect_turns(visitor: Any, count: int) -> None:
+    from playwright.sync_api import expect
+
+    expect(visitor.page.locator("#chat [data-testid=user]")).to_have_count(count)
+
+
+def test_a_closed_tab_ends_its_answer(visit: Callable[..., Any]) -> None:
+    echo = Echo(pause=0.05, reply="word " * 2000)
+    visitor = visit(echo)
+    visitor.send("Go on and on")
+    visitor.page.wait_for_selector("#question .stop-button")
+    visitor.page.close()
+    deadline = time.monotonic() + 60
+    while not echo.left and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert echo.left == 1

@@ -1,0 +1,414 @@
+"""The page without a browser: what it shows of a desk, and that no two people ever see each other's."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import fakes
+import numpy as np
+import pytest
+from fakes import Echo, digest, digest_of
+from gradio_client import Client, handle_file
+from PIL import Image as Pillow
+
+from chat_app.errors import InputError, ModelError
+from chat_app.records import (
+    Answer,
+    Box,
+    Contract,
+    Conversation,
+    Image,
+    ModelId,
+    Report,
+    Section,
+    Source,
+    Statement,
+    Turn,
+)
+from chat_app.settings import Settings
+from chat_app.ui import chat, components, examples, intake, report, viewer, words
+from chat_app.ui.desk import Desk
+from chat_app.ui.loading import Loading
+from chat_app.ui.page import DELETE, build, private_folder
+
+MODEL = ModelId("echo", "0" * 64)
+HOSTILE = '<img src=x onerror=alert(1)> [x](javascript:alert(1)) ${1+1} {{1+1}} $$x$$'
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., str]]:
+    """Opens a page over an assistant and gives its address; closed after the test."""
+    with ExitStack() as stack:
+        yield lambda assistant: stack.enter_context(fakes.opened(assistant))
+
+
+def image(name: str = "image 1", rows: int = 40, columns: int = 60) -> Image:
+    return Image(name, np.full((rows, columns), 90, np.uint8), name, "PNG", "CR", "CHEST")
+
+
+def answer(text: str = "Clear.", boxes: tuple[Box, ...] = (), warnings: tuple[str, ...] = ()) -> Answer:
+    statements = (Statement(text, Source.SEEN, "seen in image 1", boxes),)
+    return Answer(text, MODEL, "p", 0, statements, boxes, warnings)
+
+
+# What is shown
+
+
+def test_boxes_are_drawn_only_on_their_own_picture() -> None:
+    boxes = (Box(10, 10, 30, 30, "mass", "image 1"),)
+    plain, boxed = viewer.drawn(image()), viewer.drawn(image(), boxes)
+    assert not np.array_equal(plain, boxed)
+    assert np.array_equal(viewer.drawn(image("image 2"), boxes), plain)
+
+
+def test_a_box_is_drawn_where_it_lies() -> None:
+    square = image(rows=100, columns=100)
+    boxed = viewer.drawn(square, (Box(50, 50, 90, 90, "", "image 1"),))
+    changed = np.argwhere((boxed != viewer.drawn(square)).any(axis=2))
+    scale = boxed.shape[0] / 100
+    assert np.allclose(changed.min(axis=0), 50 * scale, atol=2)
+    assert np.allclose(changed.max(axis=0), 90 * scale, atol=2)
+
+
+def test_the_second_box_keeps_the_number_two() -> None:
+    one, two = Box(10, 10, 50, 30, "", "image 2"), Box(10, 10, 50, 30, "", "image 1")
+    as_first, as_second = viewer.drawn(image(), (two,)), viewer.drawn(image(), (one, two))
+    assert not np.array_equal(as_first, as_second)
+
+
+def test_small_pictures_are_enlarged_and_large_ones_reduced() -> None:
+    assert max(viewer.drawn(image(rows=64, columns=32)).shape) == viewer.SHORTEST
+    assert max(viewer.drawn(image(rows=3000, columns=2000)).shape) == viewer.LONGEST
+
+
+def test_a_picture_travels_as_its_own_pixels() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 9, 3), dtype=np.uint8)
+    kind, data = components.data_url(pixels).split(",")
+    assert kind == "data:image/png;base64"
+    assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(base64.b64decode(data)))), pixels)
+
+
+def test_an_answer_shows_what_it_rests_on_and_its_warnings() -> None:
+    assert words.spoken(answer("Clear.", warnings=("Small picture.",))).splitlines() == [
+        "Clear.",
+        "↳ seen in image 1",
+        "⚠ Small picture.",
+    ]
+
+
+def test_hostile_words_stay_words_in_the_sources() -> None:
+    shown = words.sources([Statement(HOSTILE, Source.SEEN, "a"), Statement("x", Source.SEEN, "b")])
+    assert "<" not in shown and r"\[x\]" in shown and r"\$\{1" in shown
+
+
+def test_messages_come_from_the_record() -> None:
+    conversation = Conversation().with_turn(Turn("What?", ("image 1",), answer()))
+    assert [each["content"] for each in chat.messages(conversation, "And?", "…")] == [
+        "What?",
+        "Clear.\n↳ seen in image 1",
+        "And?",
+        "…",
+    ]
+
+
+def test_a_draft_says_its_status_and_what_rests_on_nothing() -> None:
+    unsupported = Statement("Stable.", Source.UNSUPPORTED, "no basis")
+    shown = report.standing(Report("g", "G", (Section("f", "F", (unsupported,)),), MODEL, "p", 0))
+    assert "Status: draft" in shown and "not for clinical use" in shown and "Stable." in shown
+
+
+# The desk
+
+
+def test_a_late_answer_does_not_undo_an_upload() -> None:
+    desk = Desk()
+    desk.add(image())
+    with desk.working("answer") as stop:
+        desk.add(image("image 2"))
+        assert desk.owns("answer", stop)
+        desk.record(Turn("What?", ("image 1",), answer()), 0)
+    assert desk.names == ("image 1", "image 2")
+
+
+def test_clearing_ends_the_work_and_disowns_it() -> None:
+    desk = Desk()
+    with desk.working("answer") as stop:
+        desk.clear()
+        assert stop.is_set() and not desk.owns("answer", stop)
+
+
+def test_work_ends_when_its_page_is_left() -> None:
+    desk = Desk()
+
+    def work() -> Iterator[threading.Event]:
+        with desk.working("answer") as stop:
+            yield stop
+
+    working = work()
+    stop = next(working)
+    working.close()
+    assert stop.is_set() and not desk.work
+
+
+def test_an_answer_about_another_picture_brings_it_on_show() -> None:
+    desk = Desk()
+    desk.add(image())
+    desk.add(image("image 2"))
+    desk.record(Turn("Where?", ("image 1",), answer(boxes=(Box(0, 0, 9, 9, "", "image 1"),))), 0)
+    assert desk.shown == "image 1"
+
+
+# Loading and examples
+
+
+def test_a_model_that_cannot_be_loaded_says_so() -> None:
+    def load(progress: Callable[[str], None]) -> None:
+        raise ModelError("The weights are missing: install again.")
+
+    loading = Loading(load)
+    loading.start()
+    with pytest.raises(ModelError, match="weights are missing"):
+        loading.wait(5)
+    assert loading.words == "The weights are missing: install again."
+
+
+@pytest.mark.parametrize("example", examples.INSTALLED, ids=lambda each: each.label)
+def test_installed_examples_open_without_a_network(example: examples.Example, no_internet: None) -> None:
+    desk = Desk()
+    examples.place(desk, example)
+    assert desk.names == ("image 1",) or desk.pending[0].frames == 30
+    desk.clear()
+
+
+@pytest.fixture
+def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError("no network here")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def test_a_fetched_file_of_other_bytes_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(b"something else")
+    example = examples.Example("Film", address=path.as_uri(), sha256="0" * 64)
+    with pytest.raises(InputError, match="not the file"), examples.fetched(example):
+        pass
+
+
+def test_the_fetched_film_is_the_one_of_the_shared_data(shared_data: Path) -> None:
+    path = shared_data / "dicom" / "cr_chest_mono1_j2k.dcm"
+    with examples.fetched(replace(examples.FETCHED[0], address=path.as_uri())) as fetched:
+        assert fetched.read_bytes() == path.read_bytes()
+
+
+def test_without_a_network_the_fetched_examples_stay_hidden(no_internet: None) -> None:
+    network = examples.Network()
+    network.start()
+    deadline = time.monotonic() + 10
+    while not network.ended and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert network.ended and not network.reached
+
+
+# The whole, through its own front door
+
+
+def opening(client: Client, path: Path) -> Any:
+    return client.predict([handle_file(str(path))], api_name="/open")
+
+
+def asking(client: Client, question: str) -> str:
+    """The text of the last message after asking."""
+    messages = client.predict(question, [], api_name="/ask")[0]
+    return str(messages[-1]["content"][0]["text"])
+
+
+def client(address: str) -> Client:
+    # Plain http on this host: reading the certificates of the world would take longer than the answer.
+    return Client(
+        address,
+        verbose=False,
+        analytics_enabled=False,
+        download_files=False,
+        ssl_verify=False,
+        httpx_kwargs={"timeout": 60},
+    )
+
+
+def written(folder: Path, value: int, name: str = "film.png") -> Path:
+    """A picture of one grey in a folder of its own, so that two of the same name differ."""
+    folder.mkdir()
+    Pillow.fromarray(np.full((20, 30), value, np.uint8)).save(folder / name)
+    return folder / name
+
+
+def test_an_upload_is_read_asked_about_and_drafted(opened: Callable[..., str], tmp_path: Path) -> None:
+    visitor, film = client(opened(Echo())), written(tmp_path / "a", 10)
+    opening(visitor, film)
+    assert asking(visitor, "What is it?").startswith(f"image 1 is {digest_of(film)}, turn 1: What is it?")
+    assert "turn 2: And now?" in asking(visitor, "And now?")
+    sections = visitor.predict("general", *typed(visitor), api_name="/draft")
+    assert digest_of(film) in str(sections)
+
+
+def typed(visitor: Client) -> list[str]:
+    """Nothing typed, once for each field of the draft pane."""
+    return [""] * (len(visitor.view_api(return_format="dict")["named_endpoints"]["/draft"]["parameters"]) - 1)
+
+
+def test_only_deliberate_names_are_public(opened: Callable[..., str]) -> None:
+    endpoints = client(opened(Echo())).view_api(return_format="dict")["named_endpoints"]
+    assert set(endpoints) == {
+        "/open", "/frame", "/example", "/ask", "/draft", "/markdown", "/json", "/clear"
+    }  # fmt: skip
+
+
+def test_a_file_of_several_frames_waits_for_the_choice(opened: Callable[..., str]) -> None:
+    visitor, cine = client(opened(Echo())), examples.installed(examples.INSTALLED[-1])
+    opening(visitor, cine)
+    assert asking(visitor, "What?").startswith("no picture")
+    visitor.predict(7, api_name="/frame")
+    seventh = intake.imaging.read(cine, name="image 1", frame=7)
+    assert asking(visitor, "What?").startswith(f"image 1 is {digest(seventh)}")
+
+
+def test_the_same_file_is_not_opened_twice(opened: Callable[..., str], tmp_path: Path) -> None:
+    visitor, film = client(opened(Echo())), written(tmp_path / "a", 10)
+    opening(visitor, film)
+    opening(visitor, shutil.copy(film, tmp_path / "renamed.png"))
+    assert "image 2" not in asking(visitor, "What?")
+
+
+def test_a_fault_leaves_the_conversation_as_it_was(opened: Callable[..., str], tmp_path: Path) -> None:
+    visitor, text = client(opened(Echo())), tmp_path / "text.png"
+    text.write_text("no picture at all")
+    opening(visitor, written(tmp_path / "a", 10))
+    asking(visitor, "What?")
+    opening(visitor, text)
+    messages = visitor.predict("   ", [], api_name="/ask")[0]
+    assert [each["role"] for each in messages] == ["user", "assistant"]
+    assert "turn 2" in asking(visitor, "And?")
+
+
+def test_a_fault_of_ours_shows_and_logs_nothing_of_it(
+    opened: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Echo):
+        def ask(self, *args: Any, **kwargs: Any) -> Iterator[str | Answer]:
+            raise ValueError("Doe^Jane 12345")
+
+    visitor = client(opened(Broken()))
+    assert visitor.predict("What?", [], api_name="/ask")[0] == []
+    assert "ValueError" in caplog.text and "Doe" not in caplog.text
+
+
+def test_a_question_waits_for_the_model(opened: Callable[..., str]) -> None:
+    gate = threading.Event()
+    visitor = client(opened(Echo(gate=gate)))
+    job = visitor.submit("What?", [], api_name="/ask")
+    deadline = time.monotonic() + 10
+    while not any(chat.WAITING in str(each) for each in job.outputs()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert any(chat.WAITING in str(each) for each in job.outputs())
+    gate.set()
+    assert "turn 1: What?" in str(job.result(timeout=10)[0])
+
+
+def test_files_of_one_name_never_mix(opened: Callable[..., str], tmp_path: Path) -> None:
+    address = opened(Echo(pause=0.02))
+    films = [written(tmp_path / "a", 10), written(tmp_path / "b", 200)]
+    both = threading.Barrier(2)
+
+    def visit(film: Path) -> str:
+        visitor = client(address)
+        opening(visitor, film)
+        both.wait(10)
+        said = asking(visitor, "What is it?")
+        return said + str(visitor.predict("general", *typed(visitor), api_name="/draft"))
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(visit, films)
+    mine, other = digest_of(films[0]), digest_of(films[1])
+    assert mine in first and other not in first
+    assert other in second and mine not in second
+
+
+def test_fifty_quick_conversations_stay_apart(opened: Callable[..., str], tmp_path: Path) -> None:
+    address = opened(Echo())
+    films = [written(tmp_path / str(number), number) for number in range(50)]
+    digests = [digest_of(film) for film in films]
+
+    def visit_some(numbers: Sequence[int]) -> list[str]:
+        visitor, said = client(address), []
+        for number in numbers:
+            visitor.reset_session()
+            opening(visitor, films[number])
+            said.append(asking(visitor, f"Question {number}?"))
+        return said
+
+    with ThreadPoolExecutor(5) as pool:
+        every = list(pool.map(visit_some, [range(start, 50, 5) for start in range(5)]))
+    for start, answers in enumerate(every):
+        for number, said in zip(range(start, 50, 5), answers, strict=True):
+            assert said.startswith(f"image 1 is {digests[number]}, turn 1: Question {number}?")
+
+
+def test_one_file_dropped_by_many_at_once_opens_for_all(opened: Callable[..., str], tmp_path: Path) -> None:
+    address, film = opened(Echo()), written(tmp_path / "a", 10)
+
+    def visit(_: int) -> str:
+        visitor = client(address)
+        opening(visitor, film)
+        return asking(visitor, "What?")
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(digest_of(film) in said for said in pool.map(visit, range(6)))
+
+
+def test_no_picture_is_written_to_the_disk(opened: Callable[..., str], tmp_path: Path) -> None:
+    visitor, film = client(opened(Echo())), written(tmp_path / "a", 10)
+    before = set(Path(private_folder()).rglob("*.*"))
+    opening(visitor, film)
+    asking(visitor, "What?")
+    asking(visitor, "And?")
+    assert [path.name for path in set(Path(private_folder()).rglob("*.*")) - before] == [film.name]
+
+
+def test_uploads_do_not_outlive_their_minute() -> None:
+    page = build(Echo(), Settings())
+    assert page.delete_cache == DELETE and sum(DELETE) <= 70
+
+
+def test_several_pictures_can_be_chosen_among(opened: Callable[..., str], tmp_path: Path) -> None:
+    visitor, films = client(opened(Echo())), [written(tmp_path / str(grey), grey) for grey in (10, 200)]
+    visitor.predict([handle_file(str(film)) for film in films], api_name="/open")
+    both = asking(visitor, "What are they?")
+    assert both.startswith(f"image 1 is {digest_of(films[0])} and image 2 is {digest_of(films[1])}")
+    messages = visitor.predict("And this?", ["image 2"], api_name="/ask")[0]
+    assert messages[-1]["content"][0]["text"].startswith("image 2 is")
+
+
+def test_a_model_of_one_picture_is_asked_about_the_one_on_show(
+    opened: Callable[..., str], tmp_path: Path
+) -> None:
+    visitor = client(opened(Echo(contract=Contract(size=64, most_images=1))))
+    for grey in (10, 200):
+        opening(visitor, written(tmp_path / str(grey), grey))
+    assert asking(visitor, "What is it?").startswith("image 2 is")
+
+
+def test_no_file_is_written_beside_the_modules() -> None:
+    """gradio writes a .pyi file beside a module that subclasses one of its components."""
+    assert not list(Path(viewer.__file__).parent.glob("*.pyi"))
