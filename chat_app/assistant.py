@@ -44,6 +44,7 @@ class _Spoken:
     logprobs: tuple[float, ...] = ()
     fixed: bool = False
     stopped: bool = False
+    fullness: float = 0.0
     timings: dict[str, float] = field(default_factory=dict)
 
 
@@ -218,6 +219,7 @@ class Assistant:
             system=system,
             reserve=self.settings.max_new_tokens,
         )
+        spoken.fullness = kept.fullness
         spoken.views = tuple(look(conversation.study.named(name), contract) for name in kept.images)
         blocks = {view.image: _block(conversation, view) for view in spoken.views}
         sent = prompts.messages(system, kept.turns, question, blocks, names, named=contract.most_images > 1)
@@ -275,6 +277,7 @@ class Assistant:
             logprobs=tuple(value for s in spoken for value in s.logprobs),
             raw="\n".join(s.raw for s in spoken),
             stopped=stopped,
+            fullness=max(s.fullness for s in spoken),
         )
 
 

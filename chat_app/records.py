@@ -185,6 +185,7 @@ class Answer:
 
     text: readable, each box replaced by its number ("[1]" is boxes[0]). timings: seconds by name.
     logprobs: natural log-probability of each generated token, in order. stopped: the user cut it short.
+    fullness: share of the model's context in use, 0 to 1, for the meter.
     """
 
     text: str
@@ -199,6 +200,7 @@ class Answer:
     logprobs: tuple[float, ...] = ()
     raw: str = ""
     stopped: bool = False
+    fullness: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,9 @@
 """Decides, before nano's language model speaks, whether the picture is one it was taught.
 
 The file's own word comes first: a DICOM that says CT is not looked at as if it were anything else. Then the
-tower must name the kind with confidence, and the picture must lie near those the tower was trained on
-(Mahalanobis distance of the pooled tokens, Lee et al. 2018).
+tower must name the kind with confidence, and the picture's texture must lie near that of the kind's training
+pictures (Mahalanobis distance, Lee et al. 2018). Texture, because the tower's last tokens have learned to
+overlook what tells a nerve ultrasound from a breast ultrasound.
 """
 
 from __future__ import annotations
@@ -39,20 +40,18 @@ class Passage:
 
 
 class Gate:
-    """means (kinds, d) and precision (d, d) of the pooled tokens of each kind; limits (kinds,) on the
-    distance.
-    """
+    """means (kinds, d) and precision (d, d) of each kind's texture; limits (kinds,) on the distance."""
 
     def __init__(self, means: Tensor, precision: Tensor, limits: Tensor) -> None:
         self.means, self.precision, self.limits = means, precision, limits
 
     @classmethod
     def fit(
-        cls, pooled: Tensor, kinds: Tensor, others: Tensor, other_kinds: Tensor, share: float = 0.98
+        cls, texture: Tensor, kinds: Tensor, others: Tensor, other_kinds: Tensor, share: float = 0.985
     ) -> Gate:
         """From training pictures (n, d) and their kinds; limits let `share` of the `others` through."""
-        means = torch.stack([pooled[kinds == k].mean(0) for k in range(len(KINDS))])
-        centred = pooled - means[kinds]
+        means = torch.stack([texture[kinds == k].mean(0) for k in range(len(KINDS))])
+        centred = texture - means[kinds]
         spread = centred.T @ centred / len(centred)
         precision = torch.linalg.inv(spread + 0.05 * spread.diagonal().mean() * torch.eye(len(spread)))
         gate = cls(means, precision, torch.zeros(len(KINDS)))
@@ -63,15 +62,15 @@ class Gate:
     @classmethod
     def load(cls, path: Path) -> Gate:
         table = load_file(path)
-        return cls(table["means"].float(), table["precision"].float(), table["limits"].float())
+        return cls(table["means"], table["precision"], table["limits"])
 
     def save(self, path: Path) -> None:
-        table = {"means": self.means.half(), "precision": self.precision.half(), "limits": self.limits}
+        table = {"means": self.means, "precision": self.precision, "limits": self.limits}
         save_file({name: tensor.contiguous() for name, tensor in table.items()}, path)
 
-    def distances(self, pooled: Tensor) -> Tensor:
+    def distances(self, texture: Tensor) -> Tensor:
         """(n, kinds): squared Mahalanobis distance of each picture to each kind."""
-        apart = pooled.unsqueeze(1) - self.means
+        apart = texture.unsqueeze(1) - self.means
         return torch.einsum("nkd,de,nke->nk", apart, self.precision, apart)
 
     def decide(self, sight: Sight, modality: str, body_part: str) -> Passage:
@@ -84,7 +83,7 @@ class Gate:
         if seen not in KINDS or float(chances.max()) < SURE:
             return Passage(refusal=_unknown(stated))
         kind = KINDS.index(seen)
-        if float(self.distances(sight.pooled)[0, kind]) > float(self.limits[kind]):
+        if float(self.distances(sight.texture)[0, kind]) > float(self.limits[kind]):
             return Passage(refusal=_unknown(stated))
         if stated and seen not in stated:
             said = _words(modality, body_part)

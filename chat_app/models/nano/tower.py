@@ -59,14 +59,15 @@ class NanoVisionConfig(PreTrainedConfig):
 class Sight:
     """What the tower made of a batch of B pictures.
 
-    tokens: (B, 36 + slots, hidden). pooled: (B, hidden), the mean grid token. decisions: logits (B, classes)
+    tokens: (B, 36 + slots, hidden). texture: (B, 192),
+    log mean and log spread of the early maps, which tell one ultrasound from another where later ones do not. decisions: logits (B, classes)
     by name.
     maps: (B, objects, 144) logits of where each object is. boxes: (B, objects, 144, 4), each place's guess of
     the box as (x0, y0, x1, y1) in 0..1 of the picture. box: (B, objects, 4), the guesses weighted by the map.
     """
 
     tokens: Tensor
-    pooled: Tensor
+    texture: Tensor
     decisions: dict[str, Tensor]
     maps: Tensor
     boxes: Tensor
@@ -75,6 +76,11 @@ class Sight:
 
 def _conv(inside: int, outside: int, stride: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside))
+
+
+def _spread(maps: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, 2 C): mean and standard deviation of each map."""
+    return torch.cat([maps.mean((2, 3)), maps.std((2, 3))], 1)
 
 
 class _Block(nn.Module):
@@ -163,7 +169,9 @@ class NanoVisionModel(PreTrainedModel):
 
     def look(self, pixel_values: Tensor) -> Sight:
         """Everything the tower sees, for training, for the gate and for `forward`."""
-        fine = self.stage2(self.stage1(self.stem(pixel_values)))
+        coarse = self.stem(pixel_values)
+        middle = self.stage1(coarse)
+        fine = self.stage2(middle)
         grid = self.stage3(fine).flatten(2).transpose(1, 2) + self.position
         for layer in self.layers:
             grid = layer(grid)
@@ -176,7 +184,8 @@ class NanoVisionModel(PreTrainedModel):
         found = weight @ places
         decisions = self._decisions(grid, found)
         slots = self._slots(maps, box, found, decisions)
-        return Sight(torch.cat([grid, slots], 1), grid.mean(1), decisions, maps, boxes, box)
+        texture = torch.cat([_spread(coarse), _spread(middle)], 1).log1p()
+        return Sight(torch.cat([grid, slots], 1), texture, decisions, maps, boxes, box)
 
     def _places(self, fine: Tensor, grid: Tensor) -> Tensor:
         """(B, 144, fine): the finer feature map, told what the grid made of its surroundings."""

@@ -111,7 +111,7 @@ def _tokens(
 ) -> tuple[Tensor, Tensor]:
     """Ids (B, length), right-padded, and whether each id is part of an answer (B, length)."""
     names = ["<|user|>", "<|assistant|>", "<|end|>", "<image>"]
-    user, assistant, end, image = (int(tokenizer.convert_tokens_to_ids(name)) for name in names)
+    user, assistant, end, image = (tokenizer.get_vocab()[name] for name in names)
     texts = [text for said in dialogues for pair in said for text in pair]
     ids_of: list[list[int]] = tokenizer(texts, add_special_tokens=False).input_ids
     encoded = iter(ids_of)

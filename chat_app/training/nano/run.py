@@ -42,13 +42,14 @@ def train(
     processor = assemble.processor(seed)
     model = assemble.llava(tower, processor.tokenizer, seed)
     language.train(model, processor, seen, out, seed=seed, steps=language_steps, size=LANGUAGE_BATCH)
-    return _write(
-        model, processor, Gate.fit(*_pooled(tower, seen), *_pooled(tower, held_out)), out / "weights"
-    )
+    # The file holds bfloat16: the gate is fitted to the tower as it will be read back.
+    rounded = model.bfloat16().float().model.vision_tower
+    assert isinstance(rounded, NanoVisionModel)
+    gate = Gate.fit(*_texture(rounded, seen), *_texture(rounded, held_out))
+    return _write(model, processor, gate, out / "weights")
 
 
 def _write(model: LlavaForConditionalGeneration, processor: LlavaProcessor, gate: Gate, folder: Path) -> Path:
-    """bfloat16 halves the file; the gate keeps to it, since the tower it judges is read back from it."""
     model.bfloat16().save_pretrained(folder)
     processor.save_pretrained(folder)
     gate.save(folder / "gate.safetensors")
@@ -56,8 +57,8 @@ def _write(model: LlavaForConditionalGeneration, processor: LlavaProcessor, gate
 
 
 @torch.no_grad()
-def _pooled(tower: NanoVisionModel, album: Album, size: int = 64) -> tuple[Tensor, Tensor]:
-    """Pooled tokens (n, d) and kinds (n,) of the medical pictures, as a user would open them."""
+def _texture(tower: NanoVisionModel, album: Album, size: int = 64) -> tuple[Tensor, Tensor]:
+    """Texture (n, d) and kinds (n,) of the medical pictures, as a user would open them."""
     known = np.array([i for i, p in enumerate(album.pictures) if p.decisions[KIND] not in (UNKNOWN, 4)])
     rng = np.random.default_rng(0)
     shown = (
@@ -65,7 +66,7 @@ def _pooled(tower: NanoVisionModel, album: Album, size: int = 64) -> tuple[Tenso
         for i in range(0, len(known), size)
     )
     parts = [
-        (tower.look(b.pixels.contiguous(memory_format=torch.channels_last)).pooled, b.decisions[:, KIND])
+        (tower.look(b.pixels.contiguous(memory_format=torch.channels_last)).texture, b.decisions[:, KIND])
         for b in shown
     ]
     return torch.cat([p for p, _ in parts]), torch.cat([k for _, k in parts])

@@ -1,0 +1,305 @@
+"""The command line: one verb a job, one line a fault, and nothing on stdout that was not asked for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom.pixels.decoders.base import Decoder
+
+from chat_app import assistant, cli, doctor, prompts, training
+from chat_app.errors import ModelError
+from chat_app.models import cards
+from chat_app.models.scripted import Scripted
+from chat_app.records import ModelId
+
+ROOT = Path(__file__).parent.parent
+VERBS = ("serve", "ask", "draft", "models", "templates", "train", "evaluate", "doctor")
+HEAVY = {"torch", "transformers", "gradio", "numpy", "PIL", "pydicom", "langchain_core", "pydantic"}
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def no_weights(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:
+    """Nothing here waits for torch: the scripted model stands in for the embedded one."""
+    real = assistant.Assistant
+    monkeypatch.setattr(assistant, "Assistant", lambda settings: real(settings, model=scripted))
+    monkeypatch.setattr(cards, "load", lambda name, settings, say: (scripted, ModelId(name, "0" * 64)))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command: exit code, stdout, stderr."""
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        code = cli.main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def fresh(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "chat_app", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+# Help
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from chat_app.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print('MODULES', *sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    shown, _, loaded = result.stdout.partition("MODULES")
+    assert all(verb in shown for verb in VERBS)
+    assert not HEAVY & set(loaded.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([verb, "--help"])
+    assert stopped.value.code == 0
+    assert "Not a medical device" in capsys.readouterr().out
+
+
+def test_the_module_is_the_command() -> None:
+    result = fresh("--version")
+    assert (result.returncode, result.stdout.split()[0]) == (0, "lightbox")
+
+
+def test_no_command_is_a_usage_error() -> None:
+    result = fresh()
+    assert result.returncode == 2
+    assert result.stderr.startswith("usage: lightbox")
+
+
+# Asking
+
+
+def test_ask_prints_the_answer_and_who_speaks(run: Run, scripted: Scripted, picture: Any) -> None:
+    scripted.enqueue("The film is normal.")
+    code, out, err = run("ask", picture(), "-q", "Is this film normal?")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "The film is normal."
+    assert out.splitlines()[-1].startswith("(")
+
+
+def test_ask_json_prints_one_object_with_everything_kept(run: Run, scripted: Scripted, picture: Any) -> None:
+    scripted.enqueue("The film is normal.")
+    code, out, err = run("ask", picture(), "-q", "Is this film normal?", "--json")
+    form = json.loads(out)
+    assert (code, err) == (0, "")
+    assert form["answer"] == "The film is normal."
+    assert {"boxes", "statements", "sources", "warnings", "model", "prompt", "seed", "timings"} <= set(form)
+    assert {"name", "sha256"} <= set(form["model"])
+
+
+def test_ask_sends_the_question_and_the_picture(run: Run, scripted: Scripted, picture: Any) -> None:
+    scripted.enqueue("Yes.")
+    run("ask", picture(), "-q", "Is this film normal?")
+    *_, question = scripted.history[0]
+    blocks = [block for block in question.content if isinstance(block, dict)]
+    assert [block["type"] for block in blocks] == ["image", "text"]
+    assert blocks[-1]["text"] == "Is this film normal?"
+
+
+def test_a_library_s_warnings_are_not_shown(
+    run: Run, scripted: Scripted, picture: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noisy(*_: object) -> str:
+        warnings.warn("deprecated", FutureWarning, stacklevel=1)
+        return "Yes."
+
+    monkeypatch.setattr(Scripted, "_next", noisy)
+    assert run("ask", picture(), "-q", "Is it normal?")[2] == ""
+
+
+def test_a_frame_of_several_has_to_be_chosen(run: Run, scripted: Scripted, dicom: Any) -> None:
+    path = dicom(pixels=np.zeros((3, 40, 60), np.uint16))
+    assert run("ask", path, "-q", "?") == (
+        2,
+        "",
+        "lightbox: This file holds 3 frames: choose one, from 1 to 3.\n",
+    )
+    scripted.enqueue("Yes.")
+    assert run("ask", path, "-q", "?", "--frame", 2)[0] == 0
+
+
+# Drafting
+
+
+def test_draft_prints_the_report_with_its_status(run: Run, scripted: Scripted, picture: Any) -> None:
+    scripted.default = "No opacity."
+    code, out, err = run("draft", picture(), "--template", "chest-radiograph", "--history", "Cough.")
+    assert (code, err) == (0, "")
+    assert "DRAFT" in out.splitlines()[0]
+    assert "Cough" in out
+    assert "No opacity" in out
+
+
+@pytest.mark.parametrize(("ending", "reads"), [("md", str), ("json", json.loads)])
+def test_draft_writes_the_form_its_file_ends_in(
+    run: Run, scripted: Scripted, picture: Any, tmp_path: Path, ending: str, reads: Callable[[str], Any]
+) -> None:
+    scripted.default = "No opacity."
+    target = tmp_path / f"report.{ending}"
+    assert run("draft", picture(), "--template", "general", "-o", target) == (0, "", "")
+    assert "No opacity" in str(reads(target.read_text(encoding="utf-8")))
+
+
+def test_a_file_of_no_known_form_is_refused_before_the_model_speaks(
+    run: Run, scripted: Scripted, picture: Any, tmp_path: Path
+) -> None:
+    code, out, err = run("draft", picture(), "--template", "general", "-o", tmp_path / "report.doc")
+    assert (code, out, err) == (2, "", "lightbox: The output file must end in .json or .md.\n")
+    assert not scripted.history
+
+
+def test_a_folder_that_is_not_there_is_refused(
+    run: Run, scripted: Scripted, picture: Any, tmp_path: Path
+) -> None:
+    scripted.default = "No opacity."
+    code, _, err = run("draft", picture(), "--template", "general", "-o", tmp_path / "no" / "report.md")
+    assert code == 2
+    assert "choose another folder" in err
+
+
+# Lists, checks, figures
+
+
+def test_templates_lists_every_template(run: Run) -> None:
+    code, out, _ = run("templates")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(prompts.templates())
+
+
+def test_models_lists_the_embedded_one(run: Run) -> None:
+    code, out, _ = run("models")
+    assert code == 0
+    assert "nano" in [line.split()[0] for line in out.splitlines()]
+
+
+def test_doctor_says_what_is_broken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "FOLDERS", ())
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert "BROKEN  prompts" in out
+    assert "ok      temporary" in out
+
+
+def test_doctor_names_the_weights_it_loaded(run: Run) -> None:
+    assert "nano loads, weights 000000000000" in run("doctor")[1]
+
+
+def test_a_missing_decoder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Decoder, "is_available", property(lambda self: "JPEG 2000" not in self.UID.name))
+    check = next(check for check in doctor.examine() if check.name == "decoders")
+    assert (check.sound, check.says.split(";")[0]) == (
+        False,
+        "Nothing here decodes DICOM's JPEG 2000, High-Throughput JPEG 2000",
+    )
+
+
+def test_evaluate_prints_a_table_or_an_object(
+    run: Run, scripted: Scripted, picture: Any, tmp_path: Path
+) -> None:
+    scripted.default = "It is a PA view."
+    films = tmp_path / "data" / "films"
+    films.mkdir(parents=True)
+    picture("data/films/1.png")
+    line = {"id": "1", "image": "1.png", "split": "test", "modality": "X-ray", "body_part": "chest"}
+    (films / "records.jsonl").write_text(json.dumps(line | {"view": "PA", "labels": ["No Finding"]}))
+    command = ("evaluate", "nano", "--data", tmp_path / "data", "--task", "view")
+    code, out, err = run(*command, "--json")
+    assert (code, err) == (0, "")
+    task = json.loads(out)["tasks"][0]
+    assert (task["task"], task["n"], task["accuracy"], task["blank"]) == ("view", 1, 1.0, 1.0)
+    assert run(*command)[1].startswith("task")
+
+
+def test_train_hands_on_what_it_was_told(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = []
+
+    def train(data: Path, out: Path, *, seed: int) -> Path:
+        told.append((data, out, seed))
+        return out / "weights"
+
+    monkeypatch.setitem(sys.modules, "chat_app.training.nano", SimpleNamespace(train=train))
+    monkeypatch.setattr(training, "nano", sys.modules["chat_app.training.nano"], raising=False)
+    code, out, _ = run("train", "nano", "--data", tmp_path, "--out", tmp_path / "out", "--seed", 7)
+    assert (code, out.strip()) == (0, str(tmp_path / "out" / "weights"))
+    assert told == [(tmp_path, tmp_path / "out", 7)]
+
+
+# Faults: one line on stderr, by whose move it is
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        b"hello, this is no picture",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+        b"\0" * 128 + b"DICM" + b"\xff" * 40,
+    ],
+    ids=["missing", "empty", "text", "truncated-png", "damaged-dicom"],
+)
+def test_an_unusable_file_is_one_line_and_no_path(run: Run, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "jane-doe-1970.png"
+    if content is not None:
+        path.write_bytes(content)
+    code, out, err = run("ask", path, "-q", "Is it normal?")
+    assert (code, out) == (2, "")
+    assert err.startswith("lightbox: ")
+    assert err.count("\n") == 1
+    assert "jane" not in err
+
+
+@pytest.mark.parametrize("question", ["", "   ", "why " * 25_000], ids=["empty", "blank", "endless"])
+def test_an_unusable_question_is_one_line(run: Run, scripted: Scripted, picture: Any, question: str) -> None:
+    code, out, err = run("ask", picture(), "-q", question)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert not scripted.history
+
+
+def test_an_unknown_template_is_the_operator_s_to_mend(run: Run, picture: Any) -> None:
+    code, _, err = run("draft", picture(), "--template", "tea-leaves")
+    assert code == 3
+    assert "chest-radiograph, general" in err
+
+
+def test_a_model_s_fault_is_to_be_tried_again(run: Run, scripted: Scripted, picture: Any) -> None:
+    scripted.enqueue(ModelError("Out of memory: try a smaller picture."))
+    result = run("ask", picture(), "-q", "Is it normal?")
+    assert result == (4, "", "lightbox: Out of memory: try a smaller picture.\n")
+
+
+def test_a_wrong_variable_is_said(run: Run, picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTBOX_PORT", "many")
+    code, _, err = run("ask", picture(), "-q", "Is it normal?")
+    assert code == 3
+    assert err == "lightbox: LIGHTBOX_PORT must be a value of type int.\n"
+
+
+def test_an_interruption_is_no_fault(run: Run, picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Scripted, "_next", interrupted)
+    assert run("ask", picture(), "-q", "Is it normal?") == (130, "", "")
