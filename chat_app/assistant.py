@@ -278,6 +278,7 @@ class Assistant:
             raw="\n".join(s.raw for s in spoken),
             stopped=stopped,
             fullness=max(s.fullness for s in spoken),
+            images=tuple(name for s in spoken for name in s.images),
         )
 
 

@@ -184,6 +184,7 @@ class Answer:
     """What came back for one question, with all that is needed to reproduce it.
 
     text: readable, each box replaced by its number ("[1]" is boxes[0]). timings: seconds by name.
+    images: the names of the pictures it is about.
     logprobs: natural log-probability of each generated token, in order. stopped: the user cut it short.
     fullness: share of the model's context in use, 0 to 1, for the meter.
     """
@@ -201,6 +202,7 @@ class Answer:
     raw: str = ""
     stopped: bool = False
     fullness: float = 0.0
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,7 @@ def main() -> None:
         visitor.sees("image 1")
         visitor.ask("What kind of image is this?")
         visitor.ask("Is there a lung in it?")
-        take(visitor, "conversation")
+        take(visitor, "page")
         visitor.page.get_by_text("What the model saw").click()
         take(visitor, "seen")
         visitor.page.get_by_text("What the model saw").click()

@@ -78,12 +78,20 @@ class Visitor:
         self.page.locator("#question .stop-button").click()
         return self.answer()
 
-    def edit(self, number: int, question: str) -> str:
-        """Changes the question of that turn (from 0) and waits for its answer."""
+    def reword(self, number: int, question: str) -> None:
+        """Changes the question of that turn (from 0)."""
         chat = self.page.locator("#chat")
         chat.get_by_label("Edit").nth(number).click()
         chat.locator("textarea").fill(question)
         chat.get_by_label("Submit").click()
+
+    def says(self, words: str) -> None:
+        """Waits until the last answer has these words."""
+        expect(self.page.locator("#chat [data-testid=bot]").last).to_contain_text(words)
+
+    def edit(self, number: int, question: str) -> str:
+        """Changes the question of that turn (from 0) and waits for its answer."""
+        self.reword(number, question)
         self.starts()
         expect(self.page.locator("#chat [data-testid=user]")).to_have_count(number + 1)
         return self.answer()

@@ -14,6 +14,8 @@ import fakes
 import pytest
 from fakes import Echo, digest_of
 
+from chat_app import settings
+from chat_app.assistant import Assistant
 from chat_app.ui import examples
 
 pytestmark = [
@@ -76,6 +78,24 @@ def test_a_held_out_film_becomes_a_downloaded_draft(visit: Callable[..., Any], s
     visitor.drop(film)
     visitor.sees("image 1")
     whole_visit(visitor, digest_of(film))
+    quiet(visitor)
+
+
+def test_nano_takes_a_held_out_film_from_file_to_draft(visit: Callable[..., Any], shared_data: Path) -> None:
+    visitor = visit(Assistant(settings.load(environ={})))
+    visitor.drop(held_out(shared_data / "cxr_nih"))
+    visitor.sees("image 1")
+    assert "chest X-ray" in visitor.ask("What am I looking at?")
+    assert "Right lung [1]" in visitor.ask("Where is the right lung?")
+    assert "Left lung [1]" in visitor.ask("And the other one?")
+    visitor.reword(1, "Where are both lungs?")
+    visitor.says("left lung [2]")
+    visitor.draft("Chest radiograph")
+    assert "film" in visitor.section(3).lower()
+    _, text = visitor.download("json")
+    report = json.loads(text)
+    assert report["status"] == "draft" and report["model"]["name"] == "nano"
+    assert report["sections"][3]["statements"][-1]["boxes"]
     quiet(visitor)
 
 

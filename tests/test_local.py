@@ -29,7 +29,11 @@ def model() -> LocalModel:
 def message(text: str) -> HumanMessage:
     stream = io.BytesIO()
     Pillow.new("RGB", (192, 192), (90, 90, 90)).save(stream, format="PNG")
-    picture = {"type": "image", "base64": base64.b64encode(stream.getvalue()).decode(), "mime_type": "image/png"}
+    picture = {
+        "type": "image",
+        "base64": base64.b64encode(stream.getvalue()).decode(),
+        "mime_type": "image/png",
+    }
     return HumanMessage([picture, {"type": "text", "text": text}])
 
 
@@ -98,7 +102,8 @@ def test_two_threads_take_turns(model: LocalModel) -> None:
     texts: list[str] = []
     expected = model.invoke([message("What is it?")]).text
     threads = [
-        threading.Thread(target=lambda: texts.append(model.invoke([message("What is it?")]).text)) for _ in range(3)
+        threading.Thread(target=lambda: texts.append(model.invoke([message("What is it?")]).text))
+        for _ in range(3)
     ]
     for thread in threads:
         thread.start()

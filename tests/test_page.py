@@ -43,7 +43,7 @@ from chat_app.ui.loading import Loading
 from chat_app.ui.page import DELETE, build, private_folder
 
 MODEL = ModelId("echo", "0" * 64)
-HOSTILE = '<img src=x onerror=alert(1)> [x](javascript:alert(1)) ${1+1} {{1+1}} $$x$$'
+HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ${1+1} {{1+1}} $$x$$"
 
 
 @pytest.fixture
@@ -197,6 +197,7 @@ def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("no network here")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 def test_a_fetched_file_of_other_bytes_is_not_opened(tmp_path: Path) -> None:
@@ -211,6 +212,15 @@ def test_the_fetched_film_is_the_one_of_the_shared_data(shared_data: Path) -> No
     path = shared_data / "dicom" / "cr_chest_mono1_j2k.dcm"
     with examples.fetched(replace(examples.FETCHED[0], address=path.as_uri())) as fetched:
         assert fetched.read_bytes() == path.read_bytes()
+
+
+def test_nothing_is_asked_of_a_host_before_a_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, port: asked.append(host) or ["an address"])
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: asked.append("connect"))
+    network = examples.Network()
+    network._look()
+    assert network.reached and asked == ["github.com"]
 
 
 def test_without_a_network_the_fetched_examples_stay_hidden(no_internet: None) -> None:

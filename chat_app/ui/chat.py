@@ -121,7 +121,7 @@ class Pane:
                 if not desk.owns("answer", stop):
                     break
                 if isinstance(piece, Answer):
-                    desk.record(Turn(question, names, piece), number)
+                    desk.record(Turn(question, piece.images or names, piece), number)
                 else:
                     text += piece
                     yield {self.chatbot: messages(earlier, question, text)}

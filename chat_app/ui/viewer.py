@@ -95,7 +95,10 @@ class Pane:
 
 
 def seen(desk: Desk) -> list[str]:
-    """A line for each view the last answer was made from, and for each thing done to show the picture."""
+    """A line for each view behind the last answer, each thing done to show it, and the memory's meter."""
     views = desk.answer.views if desk.answer else ()
     notes = desk.image.notes if desk.image else ()
-    return [*(view.description for view in views), *(f"{desk.shown}: {note}" for note in notes)]
+    lines = [*(view.description for view in views), *(f"{desk.shown}: {note}" for note in notes)]
+    return (
+        [*lines, f"Memory: {desk.answer.fullness:.0%} of what the model can hold"] if desk.answer else lines
+    )

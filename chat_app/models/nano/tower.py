@@ -59,11 +59,10 @@ class NanoVisionConfig(PreTrainedConfig):
 class Sight:
     """What the tower made of a batch of B pictures.
 
-    tokens: (B, 36 + slots, hidden). texture: (B, 192),
-    log mean and log spread of the early maps, which tell one ultrasound from another where later ones do not. decisions: logits (B, classes)
-    by name.
-    maps: (B, objects, 144) logits of where each object is. boxes: (B, objects, 144, 4), each place's guess of
-    the box as (x0, y0, x1, y1) in 0..1 of the picture. box: (B, objects, 4), the guesses weighted by the map.
+    tokens: (B, 36 + slots, hidden). texture: (B, 192), log mean and log spread of the early maps, which tell
+    one ultrasound from another where later ones do not. decisions: logits (B, classes) by name. maps: (B,
+    objects, 144) logits of where each object is. boxes: (B, objects, 144, 4), each place's guess of the box
+    as (x0, y0, x1, y1) in 0..1 of the picture. box: (B, objects, 4), the guesses weighted by the map.
     """
 
     tokens: Tensor

@@ -19,6 +19,7 @@ from transformers import LlavaForConditionalGeneration, LlavaProcessor, PreTrain
 
 from chat_app.models.nano.tower import DECISIONS, OBJECTS, NanoVisionModel, Sight
 from chat_app.training.nano.augment import Batch, draw
+from chat_app.training.nano.checkpoint import remember_rates, resume, save, set_rate
 from chat_app.training.nano.dialogues import Seen, dialogue
 from chat_app.training.nano.muon import Muon
 from chat_app.training.nano.pictures import Album
@@ -46,11 +47,10 @@ def train(
     assert isinstance(tower, NanoVisionModel)
     tower.requires_grad_(False).train(False)
     optimizers = _optimizers(model)
-    first = _resume(folder / "language.pt", model, optimizers)
+    first = resume(folder / "language.pt", {"model": model}, optimizers)
     bells = _bells(processor.tokenizer, len(processor.tokenizer))
     bar = tqdm(range(first, steps), initial=first, total=steps, desc="language")
     for step in bar:
-        rate = min((step + 1) / WARM_UP, (steps - step) / (steps - WARM_UP))
         drawn = draw(album, size, tower.config.image_size, np.random.default_rng((seed, 1, step)))
         with torch.no_grad():
             sight = tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last))
@@ -59,9 +59,8 @@ def train(
         loss = _loss(
             model, sight.tokens, *_tokens(processor.tokenizer, said, model.config.image_seq_length), bells
         )
+        set_rate(optimizers, min((step + 1) / WARM_UP, (steps - step) / max(1, steps - WARM_UP)))
         for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * rate
             optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
@@ -69,7 +68,7 @@ def train(
             optimizer.step()
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
-            _save(folder / "language.pt", model, optimizers, step + 1)
+            save(folder / "language.pt", {"model": model}, optimizers, step + 1)
 
 
 def _optimizers(model: LlavaForConditionalGeneration) -> list[torch.optim.Optimizer]:
@@ -78,9 +77,7 @@ def _optimizers(model: LlavaForConditionalGeneration) -> list[torch.optim.Optimi
     ids = {id(p) for p in deep}
     rest = [p for _, p in trained if id(p) not in ids]
     optimizers = [Muon(deep, lr=0.01), torch.optim.AdamW(rest, lr=3e-3, betas=(0.9, 0.98), weight_decay=0.01)]
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"]
+    remember_rates(optimizers)
     return optimizers
 
 
@@ -160,23 +157,3 @@ def _loss(
     words = F.cross_entropy(logits[~place], truth[~place])
     places = -(bell[place] * logits[place].log_softmax(-1)).sum(-1).mean() if bool(place.any()) else words * 0
     return words + 0.3 * places
-
-
-def _save(
-    path: Path, model: LlavaForConditionalGeneration, optimizers: list[torch.optim.Optimizer], step: int
-) -> None:
-    partial = path.with_suffix(".part")
-    state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "step": step}
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _resume(path: Path, model: LlavaForConditionalGeneration, optimizers: list[torch.optim.Optimizer]) -> int:
-    """The step to go on from: 0 where nothing was saved."""
-    if not path.is_file():
-        return 0
-    state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
-    return int(state["step"])

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from chat_app.models.nano.tower import DECISIONS, NanoVisionConfig, NanoVisionModel, Sight
 from chat_app.training.nano.augment import Batch, batch, draw
+from chat_app.training.nano.checkpoint import remember_rates, resume, save, set_rate
 from chat_app.training.nano.muon import Muon
 from chat_app.training.nano.pictures import UNKNOWN, Album
 
@@ -44,17 +45,15 @@ def train(
     mean = AveragedModel(tower, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
     averaged = mean.module
     assert isinstance(averaged, NanoVisionModel)
-    optimizers = _optimizers(tower)
-    first = _resume(folder / "vision.pt", tower, mean, optimizers)
+    optimizers, kept = _optimizers(tower), {"tower": tower, "mean": mean}
+    first = resume(folder / "vision.pt", kept, optimizers)
     bar = tqdm(range(first, steps), initial=first, total=steps, desc="vision")
     for step in bar:
-        rate = float(np.interp(step, *RATE))
         drawn = draw(album, size, tower.config.image_size, np.random.default_rng((seed, step)))
         tower.train()
         loss = _loss(tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last)), drawn)
+        set_rate(optimizers, float(np.interp(step, *RATE)))
         for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * rate
             optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(tower.parameters(), 5.0)
@@ -64,7 +63,7 @@ def train(
             mean.update_parameters(tower)
         bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
-            _save(folder / "vision.pt", tower, mean, optimizers, step + 1)
+            save(folder / "vision.pt", kept, optimizers, step + 1)
         if (step + 1) % (5 * SAVE_EVERY) == 0 or step + 1 == steps:
             tqdm.write(f"step {step + 1}: {scores(averaged, held_out)}")
     averaged.train(False)
@@ -79,9 +78,7 @@ def _optimizers(tower: NanoVisionModel) -> list[torch.optim.Optimizer]:
     ids = {id(p) for p in deep}
     rest = [p for p in tower.parameters() if id(p) not in ids]
     optimizers = [Muon(deep, lr=0.02), torch.optim.AdamW(rest, lr=2e-3, weight_decay=0.01)]
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"]
+    remember_rates(optimizers)
     return optimizers
 
 
@@ -142,30 +139,3 @@ def scores(tower: NanoVisionModel, held_out: Album, size: int = 64) -> dict[str,
             iou = inter / (area(guess) + area(truth) - inter)
             right.setdefault(f"box {what}", []).append(iou.item())
     return {name: round(float(np.mean(values)), 3) for name, values in right.items() if values}
-
-
-def _save(
-    path: Path,
-    tower: NanoVisionModel,
-    mean: AveragedModel,
-    optimizers: list[torch.optim.Optimizer],
-    step: int,
-) -> None:
-    state = {"tower": tower.state_dict(), "mean": mean.state_dict(), "step": step}
-    partial = path.with_suffix(".part")
-    torch.save({**state, "optimizers": [o.state_dict() for o in optimizers]}, partial)
-    partial.replace(path)
-
-
-def _resume(
-    path: Path, tower: NanoVisionModel, mean: AveragedModel, optimizers: list[torch.optim.Optimizer]
-) -> int:
-    """The step to go on from: 0 where nothing was saved."""
-    if not path.is_file():
-        return 0
-    state = torch.load(path, weights_only=True)
-    tower.load_state_dict(state["tower"])
-    mean.load_state_dict(state["mean"])
-    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
-    return int(state["step"])
