@@ -76,8 +76,10 @@ def test_saved_and_read_again_it_gives_the_same_logits(tmp_path: Path) -> None:
     processor = AutoProcessor.from_pretrained(chat.WEIGHTS)
     picture = np.random.default_rng(0).integers(0, 256, (192, 192, 3), np.uint8)
     inputs = processor(text="<|user|><image>Hello<|end|>", images=[picture], return_tensors="pt")
+    one, two = first.state_dict(), second.state_dict()
+    assert all(torch.equal(one[name], two[name]) for name in one)
     with torch.no_grad():
-        assert torch.equal(first(**inputs).logits, second(**inputs).logits)
+        assert torch.allclose(first(**inputs).logits, second(**inputs).logits, atol=1e-4)
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
@@ -100,19 +102,19 @@ def test_noise_is_refused(nano: Assistant) -> None:
 
 
 def test_a_header_that_contradicts_the_picture_is_believed(nano: Assistant, shared_data: Path) -> None:
-    film = opened(held_out(shared_data, "cxr_nih", labels=["No Finding"])).study.images[0]
+    film = opened(held_out(shared_data, "cxr_nih", id="nih_00001741_002")).study.images[0]
     lying = Conversation().with_image(Image(film.name, film.pixels, film.sha256, "DICOM", "MR", "BRAIN"))
     answer = ask(nano, lying, "Where is the tumour?")
     assert {s.source for s in answer.statements} == {Source.TEMPLATE} and not answer.boxes
 
 
 def test_a_question_about_nothing_it_knows_is_not_answered(nano: Assistant, shared_data: Path) -> None:
-    talk = opened(held_out(shared_data, "cxr_nih"))
+    talk = opened(held_out(shared_data, "cxr_nih", id="nih_00001741_002"))
     assert "did not understand" in ask(nano, talk, "What is the capital of France?").text
 
 
 def test_a_chest_film_is_known_and_its_lungs_are_boxed(nano: Assistant, shared_data: Path) -> None:
-    talk = opened(held_out(shared_data, "cxr_nih", labels=["No Finding"], view="PA"))
+    talk = opened(held_out(shared_data, "cxr_nih", id="nih_00001741_002"))
     assert "chest X-ray" in ask(nano, talk, "What am I looking at?").text
     answer = ask(nano, talk, "Where are the lungs?")
     right, left = answer.boxes
@@ -121,7 +123,7 @@ def test_a_chest_film_is_known_and_its_lungs_are_boxed(nano: Assistant, shared_d
 
 
 def test_a_follow_up_rests_on_the_turn_before(nano: Assistant, shared_data: Path) -> None:
-    talk = opened(held_out(shared_data, "cxr_nih", labels=["No Finding"], view="PA"))
+    talk = opened(held_out(shared_data, "cxr_nih", id="nih_00001741_002"))
     first = ask(nano, talk, "Where is the right lung?")
     second = ask(
         nano, talk.with_turn(Turn("Where is the right lung?", ("image 1",), first)), "And the other one?"

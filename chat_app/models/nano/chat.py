@@ -14,6 +14,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from transformers import AutoProcessor, LlavaForConditionalGeneration
+from transformers.utils.logging import disable_progress_bar
 
 from chat_app.errors import SetupError
 from chat_app.models.local import LocalModel, picture_of
@@ -108,6 +109,8 @@ def open_nano(settings: Settings, folder: Path = WEIGHTS) -> Nano:
     """
     if not (folder / "model.safetensors").is_file():
         raise SetupError("The embedded model's files are missing: install Lightbox again, or train nano.")
+    # Reading the weights takes a blink, and a bar on stderr is no part of an answer.
+    disable_progress_bar()
     return Nano(
         model=LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval(),
         processor=AutoProcessor.from_pretrained(folder),

@@ -49,7 +49,7 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Album:
-    """pixels: uint8 (n, SIDE, SIDE, 3), squashed to a square; pictures: the n records."""
+    """pixels: uint8 (n, side, side, 3), squashed to a square; pictures: the n records."""
 
     pixels: np.ndarray[Any, np.dtype[np.uint8]]
     pictures: tuple[Picture, ...]
@@ -59,7 +59,7 @@ class Album:
         return np.array([i for i, p in enumerate(self.pictures) if p.source in sources], dtype=np.int64)
 
 
-def album(data: Path, split: str, seed: int = 0) -> Album:
+def album(data: Path, split: str, seed: int = 0, side: int = SIDE) -> Album:
     """Every picture of `split` that nano can learn from, and drawings that are no medical picture at all.
 
     Raises:
@@ -70,10 +70,10 @@ def album(data: Path, split: str, seed: int = 0) -> Album:
     for name in SETS:
         rows = [r for r in _records(data / name) if r["split"] == split]
         for record in tqdm(_distinct(rows, name), desc=f"reading {name}", leave=False):
-            pixels.append(_square(data / name / record["image"]))
+            pixels.append(_square(data / name / record["image"], side))
             pictures.append(_picture(name, record))
     rng = np.random.default_rng(seed)
-    pixels += [_drawing(rng) for _ in range(DRAWINGS)]
+    pixels += [_resized(Pillow.fromarray(_drawing(rng)), side) for _ in range(DRAWINGS)]
     pictures += [Picture("drawings", _decisions(kind="other"))] * DRAWINGS
     return Album(np.stack(pixels), tuple(pictures))
 
@@ -93,9 +93,13 @@ def _distinct(rows: Iterable[dict[str, Any]], name: str) -> list[dict[str, Any]]
     return list(kept.values())
 
 
-def _square(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _square(path: Path, side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     with Pillow.open(path) as file:
-        return np.asarray(file.convert("RGB").resize((SIDE, SIDE), Pillow.Resampling.BICUBIC))
+        return _resized(file.convert("RGB"), side)
+
+
+def _resized(picture: Pillow.Image, side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.asarray(picture.resize((side, side), Pillow.Resampling.BICUBIC))
 
 
 def _decisions(**known: str) -> tuple[int, ...]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from chat_app.models.nano.gate import Gate
 from chat_app.models.nano.tower import DECISIONS, NanoVisionModel
+from chat_app.models.nano.wording import KINDS
 from chat_app.training.nano import assemble, language, pictures, vision
-from chat_app.training.nano.augment import batch
-from chat_app.training.nano.pictures import UNKNOWN, Album
+from chat_app.training.nano.pictures import UNKNOWN
 
 VISION_BATCH = 48
 LANGUAGE_BATCH = 48
@@ -45,7 +44,7 @@ def train(
     # The file holds bfloat16: the gate is fitted to the tower as it will be read back.
     rounded = model.bfloat16().float().model.vision_tower
     assert isinstance(rounded, NanoVisionModel)
-    gate = Gate.fit(*_texture(rounded, seen), *_texture(rounded, held_out))
+    gate = Gate.fit(*_texture(rounded, data, "train"), *_texture(rounded, data, "val"))
     return _write(model, processor, gate, out / "weights")
 
 
@@ -57,16 +56,11 @@ def _write(model: LlavaForConditionalGeneration, processor: LlavaProcessor, gate
 
 
 @torch.no_grad()
-def _texture(tower: NanoVisionModel, album: Album, size: int = 64) -> tuple[Tensor, Tensor]:
-    """Texture (n, d) and kinds (n,) of the medical pictures, as a user would open them."""
-    known = np.array([i for i, p in enumerate(album.pictures) if p.decisions[KIND] not in (UNKNOWN, 4)])
-    rng = np.random.default_rng(0)
-    shown = (
-        batch(album, known[i : i + size], tower.config.image_size, rng, moved=False)
-        for i in range(0, len(known), size)
-    )
-    parts = [
-        (tower.look(b.pixels.contiguous(memory_format=torch.channels_last)).texture, b.decisions[:, KIND])
-        for b in shown
-    ]
-    return torch.cat([p for p, _ in parts]), torch.cat([k for _, k in parts])
+def _texture(tower: NanoVisionModel, data: Path, split: str, size: int = 64) -> tuple[Tensor, Tensor]:
+    """Texture (n, d) and kinds (n,) of the medical pictures, resized once as a user's would be."""
+    album = pictures.album(data, split, side=tower.config.image_size)
+    kinds = torch.tensor([picture.decisions[KIND] for picture in album.pictures])
+    known = (kinds != UNKNOWN) & (kinds < len(KINDS))
+    shown = torch.from_numpy(album.pixels[known.numpy()]).permute(0, 3, 1, 2).split(size)
+    looked = [tower.look(pixels.float() / 127.5 - 1).texture for pixels in shown]
+    return torch.cat(looked), kinds[known]
