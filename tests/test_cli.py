@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import warnings
@@ -303,3 +305,18 @@ def test_an_interruption_is_no_fault(run: Run, picture: Any, monkeypatch: pytest
 
     monkeypatch.setattr(Scripted, "_next", interrupted)
     assert run("ask", picture(), "-q", "Is it normal?") == (130, "", "")
+
+
+def test_a_page_that_is_told_to_stop_leaves_no_uploads(tmp_path: Path) -> None:
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", "chat_app", "serve", "--no-browser", "--port", port]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True, cwd=ROOT) as page:
+        assert page.stdout is not None
+        assert "Lightbox is open at" in page.stdout.readline()
+        assert list(tmp_path.glob("lightbox-*"))
+        page.terminate()
+        assert page.wait(30) == 0
+    assert not list(tmp_path.glob("lightbox-*"))

@@ -11,6 +11,8 @@ import logging
 import operator
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -71,6 +73,8 @@ class Page:
         Raises:
             SetupError: the port is taken.
         """
+        # A service that is told to stop must still delete its uploads, as it does when its terminal closes it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         opened(self.listen(open_browser=open_browser))
         self.demo.block_thread()
 
