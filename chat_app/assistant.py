@@ -263,7 +263,8 @@ class Assistant:
         return Answer(
             text="\n".join(texts),
             model=self._id,
-            prompt=f"{PROMPT}@{prompts.version(PROMPT)}",
+            # A model taught its questions is given no instructions around them.
+            prompt="none" if self.card.taught else f"{PROMPT}@{prompts.version(PROMPT)}",
             seed=self.settings.seed,
             statements=tuple(statement for s in spoken for statement in s.statements),
             boxes=tuple(box for s in spoken for box in s.boxes),

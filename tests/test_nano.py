@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneratio
 
 from chat_app import imaging
 from chat_app.assistant import Assistant
+from chat_app.errors import SetupError
 from chat_app.models.nano import chat
 from chat_app.models.nano.gate import Gate
 from chat_app.records import Answer, Conversation, Image, Report, Source, Turn
@@ -168,8 +169,15 @@ def test_the_gate_keeps_what_it_saved(tmp_path: Path) -> None:
     assert torch.equal(gate.precision, again.precision) and torch.equal(gate.limits, again.limits)
 
 
-def test_missing_files_are_the_operators_to_mend(tmp_path: Path) -> None:
-    from chat_app.errors import SetupError
+def test_damaged_files_are_said_to_be(tmp_path: Path) -> None:
+    for file in chat.WEIGHTS.iterdir():
+        (tmp_path / file.name).write_bytes(
+            file.read_bytes()[: 100_000 if file.suffix == ".safetensors" else None]
+        )
+    with pytest.raises(SetupError, match="damaged"):
+        chat.open_nano(load(environ={}), tmp_path)
 
+
+def test_missing_files_are_the_operators_to_mend(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="missing"):
         chat.open_nano(load(environ={}), tmp_path)

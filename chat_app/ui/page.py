@@ -73,7 +73,7 @@ class Page:
         Raises:
             SetupError: the port is taken.
         """
-        # A service that is told to stop must still delete its uploads, as it does when its terminal closes it.
+        # A service that is told to stop deletes its uploads, as it does when Ctrl+C ends it.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         opened(self.listen(open_browser=open_browser))
         self.demo.block_thread()

@@ -13,6 +13,7 @@ import torch
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
+from safetensors import SafetensorError
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
@@ -105,10 +106,17 @@ def open_nano(settings: Settings, folder: Path = WEIGHTS) -> Nano:
     """The model in memory, in float32 (bfloat16 is emulated and slower on most CPUs).
 
     Raises:
-        SetupError: the files are not there.
+        SetupError: the files are not there, or damaged.
     """
     if not (folder / "model.safetensors").is_file():
         raise SetupError("The embedded model's files are missing: install Lightbox again, or train nano.")
+    try:
+        return _read(folder, settings)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise SetupError("The embedded model's files are damaged: install Lightbox again.") from error
+
+
+def _read(folder: Path, settings: Settings) -> Nano:
     # Reading the weights takes a blink, and a bar on stderr is no part of an answer.
     disable_progress_bar()
     return Nano(
