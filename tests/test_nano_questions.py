@@ -39,8 +39,10 @@ CHEST, BRAIN, BREAST, BLOOD = KINDS
         ("What dose of amoxicillin should I give?", CHEST, "cannot"),
         ("How big is the tumour?", BRAIN, "cannot"),
         ("Has it grown since last year?", BRAIN, "cannot"),
-        ("Where are the lungs?", BRAIN, "lungs"),
-        ("Where is the white blood cell?", CHEST, "where_white"),
+        ("Where are the lungs?", BRAIN, "noun"),
+        ("I would like to see both lungs.", BREAST, "noun"),
+        ("Where is the white blood cell?", CHEST, "noun"),
+        ("Is this a brain MR?", CHEST, "is_kind"),
     ],
 )
 def test_ordinary_wording_is_understood(question: str, kind: str, intent: str) -> None:
@@ -78,8 +80,10 @@ def test_most_phrasings_kept_apart_are_understood() -> None:
 
 def test_each_taught_wording_is_understood_as_itself() -> None:
     for intent in intents().values():
-        asked = understand(_filled(intent.say), intent.kinds[0] if intent.kinds else CHEST)
-        assert asked is not None and asked.say == _filled(intents()[_means(intent.name)].say), intent.name
+        for kind in intent.kinds or KINDS:
+            asked = understand(_filled(intent.say), kind)
+            meant = _filled(intents()[_means(intent.name)].say)
+            assert asked is not None and asked.say == meant, (intent.name, kind)
 
 
 def test_drawn_questions_leave_no_grammar_behind() -> None:

@@ -17,7 +17,7 @@ LUNGS, TUMOUR, LESION, CELL = (
 )
 HELD_OUT = {
     LUNGS: ("Please outline the lung fields.", "I would like to see both lungs."),
-    TUMOUR: ("Please point at the brain tumour.", "How large is the tumour in the brain?"),
+    TUMOUR: ("Please point at the brain tumour.", "Find me the tumour in the brain."),
     LESION: ("Please point at the breast lesion.", "Show me the lump in the breast."),
     CELL: ("Please point at the leukocyte.", "Show me a white cell."),
 }

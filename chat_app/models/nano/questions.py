@@ -34,6 +34,15 @@ _KIND_WORDS = {
     "breast ultrasound": "breastus",
     "blood smear": "smear",
 }
+# A word that belongs to one kind of picture, with its noun in wording.toml and that kind.
+_AT_HOME = (
+    (r"lungs?|pulmonary", "lung", "chest X-ray"),
+    (r"brain", "brain", "brain MR"),
+    (r"breasts?", "breast", "breast ultrasound"),
+    (r"leukocytes?", "white blood cell", "blood smear"),
+    (r"platelets?", "platelet", "blood smear"),
+    (r"erythrocytes?", "red blood cell", "blood smear"),
+)
 # Whatever else is asked, a question about these is one nano must decline.
 _DECISIVE = frozenset({"age", "care", "change", "measure"})
 
@@ -53,7 +62,7 @@ def understand(question: str, kind: str = "") -> Asked | None:
     """
     text = plain(question)
     spoken = _concepts(text)
-    noun = _noun(text)
+    noun = _noun(text, kind)
     elsewhere = noun not in nouns().get(kind, ())
     if noun and not spoken & _DECISIVE and (elsewhere or "disease" not in spoken):
         return Asked("noun", intents()["noun"].say.replace("$noun", noun), noun)
@@ -113,7 +122,14 @@ def _untaught() -> tuple[str, ...]:
     )
 
 
-def _noun(text: str) -> str:
+def _noun(text: str, kind: str) -> str:
+    """The thing asked about that no taught question covers: at home in another kind, or untaught."""
+    without_kinds = re.sub(r"chest x-ray|brain (mr|scan)|breast ultrasound", "", text)
+    for word, noun, home in _AT_HOME:
+        if kind not in ("", home) and re.search(rf"\b({word})\b", without_kinds):
+            return noun
+    if kind == "blood smear" and re.search(r"\b(tumour|mass|lesions?|lumps?|nodules?)\b", text):
+        return "brain tumour"
     return next((n for n in _untaught() if re.search(rf"\b{n}(e?s)?\b", text)), "")
 
 
