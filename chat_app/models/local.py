@@ -1,5 +1,4 @@
-"""Local weights as a LangChain chat model: streaming, a stop that ends the generating thread, token
-probabilities.
+"""Local weights as a LangChain chat model: streaming, stopping for good, token probabilities.
 
 It knows nothing of patients, reports or boxes: messages go in, pieces of text come out.
 """

@@ -37,7 +37,7 @@ NO_PICTURE = "There is no picture to look at: open one first."
 class Nano(LocalModel):
     """What it says of its own accord comes from the model; a refusal is fixed wording and marked as such."""
 
-    gate: Any
+    gate: Gate
 
     @property
     def _llm_type(self) -> str:
@@ -85,9 +85,7 @@ def _words(message: BaseMessage) -> str:
 
 
 def _understood(messages: list[BaseMessage], kind: str) -> list[BaseMessage]:
-    """Past turns in the wording nano was taught; those it did not understand say nothing to it and are left
-    out.
-    """
+    """Past turns in the wording nano was taught, without those it did not understand."""
     turns: list[list[BaseMessage]] = []
     for question, answer in itertools.pairwise(messages):
         if isinstance(question, HumanMessage) and isinstance(answer, AIMessage):

@@ -1,5 +1,4 @@
-"""Understands what is asked of nano: a question in anybody's words becomes the wording it was taught, or
-nothing.
+"""Understands what is asked of nano: anybody's words become the wording it was taught, or nothing.
 
 A question is read as the set of concepts its words stand for (wording.toml), and taken for the intent that
 asks for the most of them. It knows nothing of pixels.
@@ -11,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from chat_app.models.nano.wording import KINDS, Intent, concepts, intents, nouns
+from chat_app.models.nano.wording import Intent, concepts, intents, nouns
 
 _SAME = (
     (r"\b(tumou?rs?|neoplasms?)\b", "tumour"),
@@ -43,6 +42,11 @@ _AT_HOME = (
     (r"platelets?", "platelet", "blood smear"),
     (r"erythrocytes?", "red blood cell", "blood smear"),
 )
+# Nouns of wording.toml that taught questions are about, or that mean too many things to stand for one.
+_TAUGHT = {
+    *("lung", "brain", "brain tumour", "pituitary gland", "breast", "breast lesion", "skin"),
+    *("blood cell", "red blood cell", "white blood cell", "platelet"),
+}
 # Whatever else is asked, a question about these is one nano must decline.
 _DECISIVE = frozenset({"age", "care", "change", "measure"})
 
@@ -57,9 +61,7 @@ class Asked:
 
 
 def understand(question: str, kind: str = "") -> Asked | None:
-    """The taught question meant by `question` before a picture of `kind`; None when it speaks of nothing
-    taught.
-    """
+    """The taught question meant by `question` before a picture of `kind`; None when there is none."""
     text = plain(question)
     spoken = _concepts(text)
     noun = _noun(text, kind)
@@ -105,21 +107,9 @@ def _meant(spoken: frozenset[str], kind: str) -> Intent | None:
 
 @cache
 def _untaught() -> tuple[str, ...]:
-    """Nouns that no taught question is about, longest first so that "breast lesion" wins over "breast"."""
-    taught = {
-        "lung",
-        "brain tumour",
-        "breast lesion",
-        "white blood cell",
-        "platelet",
-        "brain",
-        "breast",
-        "blood cell",
-    }
+    """Nouns that no taught question is about, longest first so that "mediastinum" is not cut short."""
     every = {noun for group in nouns().values() for noun in group}
-    return tuple(
-        sorted(every - taught - {"red blood cell", "skin", "pituitary gland"}, key=len, reverse=True)
-    )
+    return tuple(sorted(every - _TAUGHT, key=len, reverse=True))
 
 
 def _noun(text: str, kind: str) -> str:
@@ -131,6 +121,3 @@ def _noun(text: str, kind: str) -> str:
     if kind == "blood smear" and re.search(r"\b(tumour|mass|lesions?|lumps?|nodules?)\b", text):
         return "brain tumour"
     return next((n for n in _untaught() if re.search(rf"\b{n}(e?s)?\b", text)), "")
-
-
-assert set(_KIND_WORDS) == set(KINDS)

@@ -1,5 +1,4 @@
-"""The vision tower of nano: a small convolutional net, two transformer layers, and slots that say what was
-found.
+"""The vision tower of nano: convolutions, two transformer layers, and slots that say what was found.
 
 Besides a 6 x 6 grid of tokens the tower gives one token for each thing it looks for (with its box) and one
 for each question it was taught to decide (with its answer), so that a small language model need not find them
@@ -214,9 +213,7 @@ class NanoVisionModel(PreTrainedModel):
         return {name: head(torch.cat([pooled[:, i], shared], -1)) for i, (name, head) in enumerate(heads)}
 
     def _slots(self, maps: Tensor, box: Tensor, found: Tensor, decisions: dict[str, Tensor]) -> Tensor:
-        """(B, objects + decisions, hidden). Gradients stop at what is shown, so the slots cannot bend the
-        heads.
-        """
+        """(B, objects + decisions, hidden). What is shown is detached: slots cannot bend heads."""
         octave = 2.0 ** torch.arange(WAVES, device=box.device, dtype=box.dtype)
         angle = (box.detach().unsqueeze(-1) * octave * math.pi / 2).flatten(2)
         place = self.object_place(torch.cat([angle.sin(), angle.cos()], -1))

@@ -36,8 +36,7 @@ _OFTEN = {
 
 @dataclass(frozen=True)
 class Seen:
-    """One picture through the tower: its kind, each decision with its probability, each object's box on the
-    grid.
+    """One picture through the tower: its kind, each decision with its probability, each object's box.
 
     boxes hold (x0, y0, x1, y1) as bins 0..99 of the square view, for the objects that were found.
     """

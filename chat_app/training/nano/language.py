@@ -1,5 +1,4 @@
-"""Teaches the language model to say what the tower sees: dialogues about moved pictures, loss on the answers
-alone.
+"""Teaches the language model to say what the tower sees: dialogues about pictures, loss on the answers.
 
 The tower stays as it is. A coordinate that is nearly right costs little: its target is a bell over the
 neighbouring bins.
