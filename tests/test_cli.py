@@ -308,15 +308,19 @@ def test_an_interruption_is_no_fault(run: Run, picture: Any, monkeypatch: pytest
 
 
 def test_a_page_that_is_told_to_stop_leaves_no_uploads(tmp_path: Path) -> None:
-    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    environ = {name: value for name, value in os.environ.items() if name != "GRADIO_TEMP_DIR"}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     command = [sys.executable, "-m", "chat_app", "serve", "--no-browser", "--port", port]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True, cwd=ROOT) as page:
-        assert page.stdout is not None
-        assert "Lightbox is open at" in page.stdout.readline()
+    environ["TMPDIR"] = str(tmp_path)
+    page = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        assert page.stdout is not None and "Lightbox is open at" in page.stdout.readline()
         assert list(tmp_path.glob("lightbox-*"))
         page.terminate()
         assert page.wait(30) == 0
+    finally:
+        page.kill()
+        page.communicate()
     assert not list(tmp_path.glob("lightbox-*"))
