@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +78,17 @@ def test_most_phrasings_kept_apart_are_understood() -> None:
     rows = [(i, text, k) for i in intents().values() for text in i.held_out for k in (i.kinds or KINDS[:1])]
     right = [_means(i.name) == getattr(understand(_filled(text), k), "intent", "") for i, text, k in rows]
     assert sum(right) / len(right) > 0.85
+
+
+def test_questions_by_someone_who_had_not_seen_the_rules_are_understood() -> None:
+    lines = Path(__file__).with_name("phrasings.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    heard = [understand(row["question"], row["kind"]) for row in rows]
+    right = [
+        (asked.intent if asked else "nothing") == row["meaning"]
+        for asked, row in zip(heard, rows, strict=True)
+    ]
+    assert sum(right) / len(rows) > 0.9
 
 
 def test_each_taught_wording_is_understood_as_itself() -> None:

@@ -16,12 +16,14 @@ _SAME = (
     (r"\b(tumou?rs?|neoplasms?)\b", "tumour"),
     (r"\b(x[ -]?rays?|radiograph(s|y)?|cxr)\b", "x-ray"),
     (r"\b(wbcs?|leu[ck]ocytes?|white (blood )?(cell|corpuscle)s?)\b", "leukocyte"),
-    (r"\b(thrombocytes?|platelets?)\b", "platelet"),
+    (r"\b(thrombocytes?|platelets?|plts?)\b", "platelet"),
     (r"\b(erythrocytes?|rbcs?|red (blood )?(cell|corpuscle)s?)\b", "erythrocyte"),
     (r"\b(mri|magnetic resonance( imag(e|ing))?)\b", "mr"),
     (r"\b(ultrasonograph(y|ic)|sonogra(m|phy)|echograph(y|ic))\b", "ultrasound"),
     (r"\b(anteroposterior|antero-posterior)\b", "ap"),
     (r"\b(posteroanterior|postero-anterior)\b", "pa"),
+    (r"\br lung\b", "right lung"),
+    (r"\bl lung\b", "left lung"),
     (r"\bgliomas\b", "glioma"),
     (r"\bmeningiomas\b", "meningioma"),
     (r"\b(pituitary|hypophys\w+)( (gland )?(tumour|adenoma)s?)?\b", "pituitary tumour"),
@@ -35,7 +37,7 @@ _KIND_WORDS = {
 }
 # A word that belongs to one kind of picture, with its noun in wording.toml and that kind.
 _AT_HOME = (
-    (r"lungs?|pulmonary", "lung", "chest X-ray"),
+    (r"lungs?|pulmonary|pleural|pneumothorax|pneumonia|effusions?", "lung", "chest X-ray"),
     (r"brain", "brain", "brain MR"),
     (r"breasts?", "breast", "breast ultrasound"),
     (r"leukocytes?", "white blood cell", "blood smear"),
