@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import fakes
+import gradio as gr
 import numpy as np
 import pytest
 from fakes import Echo, digest, digest_of
@@ -230,6 +231,14 @@ def test_without_a_network_the_fetched_examples_stay_hidden(no_internet: None) -
     while not network.ended and time.monotonic() < deadline:
         time.sleep(0.02)
     assert network.ended and not network.reached
+
+
+def test_only_what_was_laid_out_stands_on_the_page() -> None:
+    demo = build(Echo(), Settings())  # type: ignore[arg-type]
+    top = [
+        block for block in demo.children if not isinstance(block, (gr.Row, gr.Markdown, gr.State, gr.Timer))
+    ]
+    assert top == []
 
 
 # The whole, through its own front door

@@ -61,6 +61,13 @@ class Page:
             title="Lightbox", analytics_enabled=False, fill_width=True, delete_cache=DELETE
         ) as self.demo:
             self._lay_out(assistant)
+        # Not inside the layout: a component made there, if only to stand for an update, would be laid out too.
+        empty = Desk()
+        self.whole = list(self.render(empty))
+        self.seen = list(self.viewer.render(empty))
+        self.said = [self.desk, *self.chat.render(empty), *self.seen]
+        self.drafted = [self.desk, *self.report.render(empty)]
+        with self.demo:
             self._wire_pictures()
             self._wire_chat()
             self._wire_report()
@@ -186,19 +193,18 @@ class Page:
         return self.chat.undo(desk, _message(data))
 
     def _wire_pictures(self) -> None:
-        whole, desk, pane = list(self.render(Desk())), self.desk, self.intake
+        whole, desk, pane = self.whole, self.desk, self.intake
         pane.drop.upload(self.open, [desk, pane.drop], whole, api_name="open", **SOFT)
         pane.choose.click(self.frame, [desk, pane.frame], whole, api_name="frame", **SOFT)
         pane.leave.click(self.leave, desk, whole, **QUIET)
         self.installed.click(self.example, [desk, self.installed], whole, api_name="example", **SOFT)
         fetch = functools.partial(self.example, shelf=examples.FETCHED)
         self.fetched.click(fetch, [desk, self.fetched], whole, **QUIET)
-        choice, parts = self.viewer.choice, list(self.viewer.render(Desk()))
-        choice.input(self.show, [desk, choice], parts, **QUIET)
+        choice = self.viewer.choice
+        choice.input(self.show, [desk, choice], self.seen, **QUIET)
 
     def _wire_chat(self) -> None:
-        pane, desk = self.chat, self.desk
-        parts = [desk, *pane.render(Desk()), *self.viewer.render(Desk())]
+        pane, desk, parts = self.chat, self.desk, self.said
         asked = [desk, pane.box, pane.about]
         # A question sent while another is being answered comes next; it is not lost.
         pane.box.submit(self.ask, asked, parts, api_name="ask", trigger_mode="always_last", **MODEL)
@@ -207,12 +213,12 @@ class Page:
         pane.chatbot.undo(self.undo, desk, parts, **QUIET)
         pane.box.stop(pane.stop, desk, None, queue=False, **QUIET)
         pane.chatbot.clear(self.forget, desk, parts, **QUIET)
-        pane.clear.click(self.clear, desk, list(self.render(Desk())), queue=False, api_name="clear", **SOFT)
+        pane.clear.click(self.clear, desk, self.whole, queue=False, api_name="clear", **SOFT)
 
     def _wire_report(self) -> None:
         pane, desk = self.report, self.desk
         texts = [desk, *pane.boxes]
-        parts = [desk, *pane.render(Desk())]
+        parts = self.drafted
         known = [desk, pane.template, *pane.fields.values()]
         pane.button.click(pane.draft, known, parts, api_name="draft", **MODEL)
         pane.halt.click(pane.stop, desk, None, queue=False, **QUIET)
