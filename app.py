@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chat_app.assistant import Assistant
 from gradio.utils import get_space
 
 from chat_app import settings as settings_module
+from chat_app.assistant import Assistant
 from chat_app.ui.page import Page
 
 # A Space is reached from outside its container; anywhere else the page stays on this machine.

@@ -61,7 +61,7 @@ class Page:
             title="Lightbox", analytics_enabled=False, fill_width=True, delete_cache=DELETE
         ) as self.demo:
             self._lay_out(assistant)
-        # Not inside the layout: a component made there, if only to stand for an update, would be laid out too.
+        # Not inside the layout: a component made there, if only for an update, would be laid out too.
         empty = Desk()
         self.whole = list(self.render(empty))
         self.seen = list(self.viewer.render(empty))
