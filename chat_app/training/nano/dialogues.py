@@ -161,17 +161,11 @@ def _view(seen: Seen) -> str:
     return f"It is the {seen.says('view')} view{doubt}."
 
 
-def _normal(seen: Seen) -> str:
+def _is_film(seen: Seen, asked: str) -> str:
+    """Whether the film is what is asked: "normal" or "abnormal"."""
     if seen.doubts("film"):
         return f"I am not sure: the film may be {seen.says('film')}."
-    yes = "Yes" if seen.says("film") == "normal" else "No"
-    return f"{yes}, the film looks {seen.says('film')}."
-
-
-def _abnormal(seen: Seen) -> str:
-    if seen.doubts("film"):
-        return f"I am not sure: the film may be {seen.says('film')}."
-    yes = "Yes" if seen.says("film") == "abnormal" else "No"
+    yes = "Yes" if seen.says("film") == asked else "No"
     return f"{yes}, the film looks {seen.says('film')}."
 
 
@@ -280,8 +274,8 @@ _SAY: dict[str, Callable[[Seen], str]] = {
     "sure": lambda _: "No. This is a draft from a small demonstration model: please check it on the picture.",
     "cannot": lambda _: "I cannot tell that from the picture.",
     "view": _view,
-    "normal": _normal,
-    "abnormal": _abnormal,
+    "normal": lambda s: _is_film(s, "normal"),
+    "abnormal": lambda s: _is_film(s, "abnormal"),
     "disease": _disease,
     "where_finding": lambda _: "I was not taught to mark abnormalities on chest films.",
     "lungs": _lungs,
