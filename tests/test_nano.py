@@ -96,6 +96,17 @@ def test_a_ct_is_refused_by_what_its_file_says(nano: Assistant) -> None:
     assert answer.text.startswith("The file says CT")
 
 
+@pytest.mark.parametrize(
+    ("modality", "body_part", "words"),
+    [("MR", "ABDOMEN", "MR of ABDOMEN"), ("OT", "KNEE", "KNEE"), ("", "PELVIS", "PELVIS"), ("CT", "", "CT")],
+)
+def test_what_the_header_states_is_refused_before_the_picture_is_looked_at(
+    nano: Assistant, modality: str, body_part: str, words: str
+) -> None:
+    answer = ask(nano, grey(90, modality, body_part), "What is this?")
+    assert answer.text.startswith(f"The file says {words}. ")
+
+
 def test_noise_is_refused(nano: Assistant) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     talk = Conversation().with_image(Image("image 1", noise, "0" * 64, "PNG"))

@@ -95,18 +95,21 @@ class Gate:
 
 def _stated(modality: str, body_part: str) -> tuple[tuple[str, ...], str]:
     """The kinds the header allows (empty: any), or the refusal when it allows none."""
-    if modality in SILENT:
+    if modality in SILENT and not body_part:
         return (), ""
-    allowed = [k for k, (codes, _) in STATED.items() if modality in codes]
-    if body_part:
-        allowed = [k for k in allowed if any(part in body_part for part in STATED[k][1])]
+    allowed = tuple(
+        kind
+        for kind, (codes, parts) in STATED.items()
+        if (modality in SILENT or modality in codes)
+        and (not body_part or any(part in body_part for part in parts))
+    )
     if allowed:
-        return tuple(allowed), ""
+        return allowed, ""
     return (), f"The file says {_words(modality, body_part)}. I only know {KNOWN}, so I cannot tell."
 
 
 def _words(modality: str, body_part: str) -> str:
-    return f"{modality} of {body_part}" if body_part else modality
+    return " of ".join(part for part in (modality, body_part) if part not in SILENT)
 
 
 def _unknown(stated: tuple[str, ...]) -> str:
