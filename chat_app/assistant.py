@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from chat_app import memory, prompts
@@ -25,6 +25,7 @@ from chat_app.settings import Settings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
 
 PROMPT = "answer"
 NAMED = re.compile(r"\bimage\s*(\d+)\b", re.IGNORECASE)
@@ -206,32 +207,16 @@ class Assistant:
         """Streams one pass into `spoken`; `found` boxes were numbered before it."""
         self.load()
         assert self._model is not None
-        contract, names = self.card.contract, spoken.images
         began = time.perf_counter()
-        system = "" if self.card.taught else prompts.render(PROMPT)
-        kept = memory.window(
-            conversation,
-            question,
-            names,
-            contract,
-            self._model.get_num_tokens,
-            self.card.image_tokens,
-            system=system,
-            reserve=self.settings.max_new_tokens,
-        )
-        spoken.fullness = kept.fullness
-        spoken.views = tuple(look(conversation.study.named(name), contract) for name in kept.images)
-        blocks = {view.image: _block(conversation, view) for view in spoken.views}
-        sent = prompts.messages(system, kept.turns, question, blocks, names, named=contract.most_images > 1)
+        stream = self._model.stream(self._sent(conversation, question, spoken))
         spoken.timings["view"] = time.perf_counter() - began
-        shown = ""
-        stream = self._model.stream(sent)
+        form, shown = self.card.contract.boxes, ""
         for chunk in stream:
             spoken.timings.setdefault("first token", time.perf_counter() - began)
             spoken.raw += str(chunk.text)
             spoken.fixed |= bool(chunk.response_metadata.get("fixed"))
             spoken.logprobs += tuple(chunk.response_metadata.get("logprobs", ()))
-            text = grounding.readable(spoken.raw, spoken.views, names, contract.boxes)
+            text = grounding.readable(spoken.raw, spoken.views, spoken.images, form)
             if fresh := text[len(shown) :]:
                 shown = text
                 yield grounding.renumbered(fresh, found)
@@ -240,17 +225,41 @@ class Assistant:
                 # Closing the stream is what ends the generating thread.
                 stream.close()  # type: ignore[attr-defined]
                 break
-        parsed = grounding.parse(spoken.raw, spoken.views, names, contract.boxes)
-        spoken.text, spoken.boxes = grounding.renumbered(parsed.text, found), parsed.boxes
-        spoken.statements = (
-            statements.fixed(parsed.text)
-            if spoken.fixed
-            else statements.said(parsed.text, parsed.boxes, names)
-        )
-        spoken.warnings = (*parsed.warnings, *kept.warnings)
         spoken.timings["total"] = time.perf_counter() - began
+        parsed = self._ground(spoken, found)
         if rest := parsed.text[len(shown) :]:
             yield grounding.renumbered(rest, found)
+
+    def _sent(self, conversation: Conversation, question: str, spoken: _Spoken) -> list[BaseMessage]:
+        """The messages of one pass; what the model is shown, and what it is not, is kept in `spoken`."""
+        assert self._model is not None
+        contract = self.card.contract
+        system = "" if self.card.taught else prompts.render(PROMPT)
+        kept = memory.window(
+            conversation,
+            question,
+            spoken.images,
+            contract,
+            self._model.get_num_tokens,
+            self.card.image_tokens,
+            system=system,
+            reserve=self.settings.max_new_tokens,
+        )
+        spoken.fullness, spoken.warnings = kept.fullness, kept.warnings
+        spoken.views = tuple(look(conversation.study.named(name), contract) for name in kept.images)
+        blocks = {view.image: _block(conversation, view) for view in spoken.views}
+        named = contract.most_images > 1
+        return prompts.messages(system, kept.turns, question, blocks, spoken.images, named=named)
+
+    def _ground(self, spoken: _Spoken, found: int) -> grounding.Parsed:
+        """Reads boxes and statements out of what was said."""
+        parsed = grounding.parse(spoken.raw, spoken.views, spoken.images, self.card.contract.boxes)
+        spoken.text, spoken.boxes = grounding.renumbered(parsed.text, found), parsed.boxes
+        spoken.warnings = (*parsed.warnings, *spoken.warnings)
+        said = statements.said(parsed.text, parsed.boxes, spoken.images)
+        said = statements.fixed(parsed.text) if spoken.fixed else said
+        spoken.statements = tuple(replace(each, text=grounding.renumbered(each.text, found)) for each in said)
+        return parsed
 
     def _answer(self, spoken: list[_Spoken], names: tuple[str, ...], seconds: float) -> Answer:
         several = len(self._groups(names)) > 1

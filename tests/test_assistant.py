@@ -81,6 +81,7 @@ def test_a_model_of_one_picture_looks_at_each_in_turn(scripted: Scripted, settin
     answer = answered(list(assistant(scripted, settings).ask(talk, "Where?", images=("image 1", "image 2"))))
     assert answer.text == "Image 1: Here [1].\nImage 2: There [2]."
     assert [box.image for box in answer.boxes] == ["image 1", "image 2"]
+    assert [statement.text for statement in answer.statements] == ["Here [1].", "There [2]."]
 
 
 def test_a_question_may_name_its_picture(scripted: Scripted, settings: Settings) -> None:
