@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from chat_app import imaging
 from chat_app.errors import FrameNeeded, TooLarge
@@ -67,8 +68,10 @@ def _known(desk: Desk, image: Image) -> str:
 
 
 def _kept(path: Path) -> Path:
-    """A copy under no one's name: uploads are deleted within a minute, a choice may take longer."""
-    with tempfile.NamedTemporaryFile(delete=False) as copy, path.open("rb") as stream:
+    """A copy under no one's name, among the uploads: those go within a minute, a choice may take longer."""
+    folder = get_upload_folder()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy, path.open("rb") as stream:
         shutil.copyfileobj(stream, copy)
     return Path(copy.name)
 
