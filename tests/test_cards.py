@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 from chat_app.errors import SetupError
@@ -30,8 +31,6 @@ def test_a_card_says_what_it_is_and_under_which_licence(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_contract_can_be_obeyed(name: str) -> None:
-    import numpy as np
-
     contract = cards.card(name).contract
     view = look(Image("image 1", np.zeros((30, 50), np.uint8), "0" * 64, "PNG"), contract)
     assert view.pixels.shape == (contract.size, contract.size, 3)
@@ -43,5 +42,5 @@ def test_the_default_model_has_a_card() -> None:
 
 
 def test_an_unknown_model_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(SetupError, match="known are .*nano"):
+    with pytest.raises(SetupError, match=r"known are .*nano"):
         cards.load("gpt-17", Settings(), lambda _: None)
