@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from pydicom.data import get_testdata_file
 from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
 
+import chat_app
 from chat_app import imaging
 from chat_app.assistant import Assistant
 from chat_app.errors import SetupError
@@ -68,6 +71,14 @@ def test_it_is_a_llava_that_from_pretrained_opens() -> None:
     inputs = processor(text=prompt, images=[np.zeros((192, 192, 3), np.uint8)], return_tensors="pt")
     assert int((inputs["input_ids"] == config.image_token_index).sum()) == config.image_seq_length
     assert model.generate(**inputs, max_new_tokens=3).shape[1] == inputs["input_ids"].shape[1] + 3
+
+
+def test_importing_the_package_is_all_that_transformers_needs() -> None:
+    said = Path(chat_app.__file__).parent.joinpath("models", "nano", "MODEL_CARD.md").read_text("utf-8")
+    snippet = said.split("```python\n")[1].split("```")[0]
+    code = f"{snippet}\nprint(type(model.model.vision_tower).__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "NanoVisionModel", done.stderr
 
 
 def test_saved_and_read_again_it_gives_the_same_logits(tmp_path: Path) -> None:
