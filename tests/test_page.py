@@ -41,7 +41,7 @@ from chat_app.settings import Settings
 from chat_app.ui import chat, components, examples, intake, report, viewer, words
 from chat_app.ui.desk import Desk
 from chat_app.ui.loading import Loading
-from chat_app.ui.page import DELETE, build, private_folder
+from chat_app.ui.page import DELETE, Page, build, private_folder
 
 MODEL = ModelId("echo", "0" * 64)
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ${1+1} {{1+1}} $$x$$"
@@ -231,6 +231,16 @@ def test_without_a_network_the_fetched_examples_stay_hidden(no_internet: None) -
     while not network.ended and time.monotonic() < deadline:
         time.sleep(0.02)
     assert network.ended and not network.reached
+
+
+def test_a_file_larger_than_the_setting_allows_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    Pillow.effect_noise((1200, 1200), 90).save(path)
+    here, desk = Page(Echo(), Settings(upload_mb=1)), Desk()  # type: ignore[arg-type]
+    here.open(desk, [path])
+    assert desk.names == ()
+    Page(Echo(), Settings(upload_mb=9)).open(desk, [path])  # type: ignore[arg-type]
+    assert desk.names == ("image 1",)
 
 
 def test_only_what_was_laid_out_stands_on_the_page() -> None:

@@ -19,22 +19,23 @@ from chat_app.ui.desk import Desk, Pending
 from chat_app.ui.faults import say, told
 
 MOST_PICTURES = 16
+LIMITS = imaging.Limits()
 
 
-def take(desk: Desk, paths: Sequence[Path]) -> None:
+def take(desk: Desk, paths: Sequence[Path], limits: imaging.Limits = LIMITS) -> None:
     """Reads each file onto the desk; one that cannot be read is said, and the others are still read."""
     for path in paths:
         with told():
             try:
-                place(desk, path)
+                place(desk, path, limits=limits)
             except FrameNeeded as need:
                 desk.pending = (*desk.pending, Pending(_kept(path), need.frames))
 
 
-def choose(desk: Desk, frame: int) -> None:
+def choose(desk: Desk, frame: int, limits: imaging.Limits = LIMITS) -> None:
     """Reads that frame of the first waiting file."""
     pending = desk.pending[0]
-    place(desk, pending.path, frame)
+    place(desk, pending.path, frame, limits)
     drop(desk)
 
 
@@ -44,7 +45,7 @@ def drop(desk: Desk) -> None:
     first.path.unlink(missing_ok=True)
 
 
-def place(desk: Desk, path: Path, frame: int | None = None) -> None:
+def place(desk: Desk, path: Path, frame: int | None = None, limits: imaging.Limits = LIMITS) -> None:
     """Reads one picture and puts it on the desk, unless it lies there already: then that one is shown.
 
     Raises:
@@ -52,7 +53,7 @@ def place(desk: Desk, path: Path, frame: int | None = None) -> None:
     """
     if len(desk.names) >= MOST_PICTURES:
         raise TooLarge(f"A conversation holds at most {MOST_PICTURES} pictures: clear it to begin another.")
-    image = imaging.read(path, name=desk.conversation.study.next_name, frame=frame)
+    image = imaging.read(path, name=desk.conversation.study.next_name, frame=frame, limits=limits)
     if known := _known(desk, image):
         desk.shown = known
         say(f"This is {known} again: it is already open.")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from chat_app import imaging
 from chat_app.errors import SetupError
 from chat_app.settings import Settings
 from chat_app.ui import chat, examples, intake, look, report, viewer
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 Update = dict[Any, Any]
+
+MEGABYTE = 1_000_000
 
 # Uploads are read at once. They stay for a minute because a file of the same bytes and name, dropped by two
 # people at the same moment, is one file to gradio. Seconds: how often they are looked for, and from what age.
@@ -55,6 +58,7 @@ class Page:
     ) -> None:
         private_folder()
         self.settings = settings
+        self.limits = imaging.Limits(file_bytes=settings.upload_mb * MEGABYTE)
         self.loading = Loading(assistant.load)
         self.network = network or examples.Network()
         with gr.Blocks(
@@ -147,7 +151,7 @@ class Page:
         }
 
     def open(self, desk: Desk, paths: list[Path]) -> Update:
-        intake.take(desk, paths)
+        intake.take(desk, paths, self.limits)
         return self.render(desk)
 
     def example(self, desk: Desk, number: int, shelf: examples.Shelf = examples.INSTALLED) -> Update:
@@ -157,7 +161,7 @@ class Page:
 
     def frame(self, desk: Desk, number: float) -> Update:
         with told():
-            intake.choose(desk, int(number))
+            intake.choose(desk, int(number), self.limits)
         return self.render(desk)
 
     def leave(self, desk: Desk) -> Update:
