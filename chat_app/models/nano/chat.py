@@ -118,7 +118,7 @@ def _read(folder: Path, settings: Settings) -> Nano:
     # Reading the weights takes a blink, and a bar on stderr is no part of an answer.
     disable_progress_bar()
     return Nano(
-        model=LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval(),
+        model=LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32),
         processor=AutoProcessor.from_pretrained(folder),
         gate=Gate.load(folder / "gate.safetensors"),
         seed=settings.seed,

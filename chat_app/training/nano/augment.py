@@ -41,7 +41,7 @@ class Batch:
     144, 4).
 
     target: where each object is, summing to 1, or all 0. present: (B, objects) 1, 0, or UNKNOWN.
-    single: (B, objects) true where the object stands once; chosen: positions in the album.
+    single: (B, objects) true where the object stands once; found: the boxes in each picture.
     """
 
     pixels: Tensor
@@ -50,11 +50,10 @@ class Batch:
     boxes: Tensor
     present: Tensor
     single: Tensor
-    chosen: np.ndarray
     found: list[list[Marked]]
 
 
-def draw(album: Album, size: int, side: int, rng: np.random.Generator, *, moved: bool = True) -> Batch:
+def draw(album: Album, size: int, side: int, rng: np.random.Generator) -> Batch:
     """`size` pictures in the proportions of MIX, some spoiled, each moved and shaded."""
     share = size / (sum(MIX.values()) + SPOILED)
     counts = {name: max(1, round(n * share)) for name, n in MIX.items()}
@@ -63,7 +62,7 @@ def draw(album: Album, size: int, side: int, rng: np.random.Generator, *, moved:
     medical = album.of("cxr_nih", "mri_brain", "us_breast", "blood_cells")
     chosen = np.concatenate([chosen, rng.choice(medical, spoiled)])
     spoils = [""] * (len(chosen) - spoiled) + [str(s) for s in rng.choice(SPOILS, spoiled)]
-    return batch(album, chosen, side, rng, spoils=spoils, moved=moved)
+    return batch(album, chosen, side, rng, spoils=spoils)
 
 
 def batch(
@@ -97,7 +96,7 @@ def batch(
             found[i] = []
     _recount(album, chosen, spoils, found, decisions)
     target, boxes, present, single = _targets(album, chosen, spoils, found, side // 16)
-    return Batch((pixels - 0.5) / 0.5, decisions, target, boxes, present, single, chosen, found)
+    return Batch((pixels - 0.5) / 0.5, decisions, target, boxes, present, single, found)
 
 
 def _still() -> np.ndarray:

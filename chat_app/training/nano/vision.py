@@ -103,17 +103,18 @@ def _apart(boxes: Tensor, truth: Tensor) -> Tensor:
     """L1 plus one minus the generalised IoU (Rezatofighi et al. 2019), averaged."""
     if len(boxes) == 0:
         return boxes.sum()
-    low, high = torch.max(boxes[:, :2], truth[:, :2]), torch.min(boxes[:, 2:], truth[:, 2:])
-    inter = (high - low).clamp(min=0).prod(-1)
-    union = area(boxes) + area(truth) - inter
+    inter, union = _shared(boxes, truth)
     hull = (torch.max(boxes[:, 2:], truth[:, 2:]) - torch.min(boxes[:, :2], truth[:, :2])).prod(-1)
     giou = inter / union.clamp(min=1e-6) - (hull - union) / hull.clamp(min=1e-6)
     return 2 * (boxes - truth).abs().mean() + (1 - giou).mean()
 
 
-def area(boxes: Tensor) -> Tensor:
-    """(n, 4) corners -> (n,) areas."""
-    return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)
+def _shared(boxes: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Areas (n,) of the intersection and the union of each pair of boxes (n, 4)."""
+    low, high = torch.max(boxes[:, :2], truth[:, :2]), torch.min(boxes[:, 2:], truth[:, 2:])
+    inter = (high - low).clamp(min=0).prod(-1)
+    whole = [(each[:, 2:] - each[:, :2]).clamp(min=0).prod(-1) for each in (boxes, truth)]
+    return inter, whole[0] + whole[1] - inter
 
 
 @torch.no_grad()
@@ -134,8 +135,6 @@ def scores(tower: NanoVisionModel, held_out: Album, size: int = 64) -> dict[str,
         for row, what in (shown.single & (shown.target.sum(-1) > 0)).nonzero().tolist():
             truth = shown.boxes[row, what].amax(0)[None]
             guess = sight.box[row, what][None]
-            low, high = torch.max(guess[:, :2], truth[:, :2]), torch.min(guess[:, 2:], truth[:, 2:])
-            inter = (high - low).clamp(min=0).prod(-1)
-            iou = inter / (area(guess) + area(truth) - inter)
-            right.setdefault(f"box {what}", []).append(iou.item())
+            inter, union = _shared(guess, truth)
+            right.setdefault(f"box {what}", []).append((inter / union).item())
     return {name: round(float(np.mean(values)), 3) for name, values in right.items() if values}
