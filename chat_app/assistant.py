@@ -17,9 +17,9 @@ from chat_app import memory, prompts
 from chat_app.errors import BadQuestion, InputError
 from chat_app.grounding import boxes as grounding
 from chat_app.grounding import statements
-from chat_app.imaging.view import look, png
+from chat_app.imaging.view import chosen, look, png
 from chat_app.models import cards
-from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Statement, View
+from chat_app.records import Answer, Box, Conversation, Image, ModelId, Report, Section, Statement, View
 from chat_app.reports import draft as drafting
 from chat_app.settings import Settings
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
 
-PROMPT = "answer"
-NAMED = re.compile(r"\bimage\s*(\d+)\b", re.IGNORECASE)
+PROMPT, REGION = "answer", "region"
+NAMED = re.compile(r"\bimage\s*(\d+)\b(?:,?\s*(?:slice|frame)\s*(\d+)\b)?", re.IGNORECASE)
+FROM_REGION = "computed from the region you drew and the model's boxes"
 
 
 @dataclass
@@ -36,6 +37,7 @@ class _Spoken:
     """One pass of the model over its pictures, while it is being collected."""
 
     images: tuple[str, ...]
+    asked: str = ""
     raw: str = ""
     text: str = ""
     boxes: tuple[Box, ...] = ()
@@ -79,26 +81,30 @@ class Assistant:
         question: str,
         *,
         images: Sequence[str] = (),
+        region: Box | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[str | Answer]:
         """Pieces of readable text as they come, then one Answer.
 
-        images: names of the pictures that came with the question; without any, those it names, else those of
-        the turn before. A model that takes one picture at a time looks at each in turn.
+        images: names of the pictures, or of slices of them ("image 1, slice 5"), that came with the question;
+        without any, those it names, else those of the turn before. A model that takes one picture at a time
+        looks at each in turn. region: what the user drew on one of them and asks about.
 
         Raises:
-            InputError: there is no picture, or no such one, or the question is empty or too long.
+            InputError: there is no picture, or no such one, or a person has to look at it first, or the
+                question is empty or too long.
             ModelError: the model could not answer.
         """
         self._check(question)
-        names = _about(conversation, question, images)
+        names = self._about(conversation, question, (region.image,) if region else images)
+        _check_region(conversation, region)
         began = time.perf_counter()
         spoken: list[_Spoken] = []
         for group in self._groups(names):
             yield from self._heading(group, names, spoken)
             found = sum(len(s.boxes) for s in spoken)
             spoken.append(_Spoken(group))
-            yield from self._speak(conversation, question, spoken[-1], found, stop)
+            yield from self._speak(conversation, question, spoken[-1], found, stop, region)
             if spoken[-1].stopped:
                 break
         yield self._answer(spoken, names, time.perf_counter() - began)
@@ -122,10 +128,12 @@ class Assistant:
         """
         form = prompts.template(template)
         drafting.check(form, told or {})
-        names = tuple(images) or tuple(image.name for image in conversation.study.images)
-        if not names:
+        if not conversation.study.images:
             raise InputError("There is no picture to report on: open one first.")
+        names = self._about(conversation, "", images or [each.name for each in conversation.study.images])
         pictures = [conversation.study.named(name) for name in names]
+        if others := _patients(pictures):
+            raise InputError(f"{others} Choose the pictures of one, or clear the others away.")
         if wrong := drafting.mismatch(form, pictures):
             raise InputError(f"{wrong} Choose another template.")
         began = time.perf_counter()
@@ -187,6 +195,16 @@ class Assistant:
                 f"The question has {len(question):,} characters; the most is {most:,}: shorten it."
             )
 
+    def _about(self, conversation: Conversation, question: str, images: Sequence[str]) -> tuple[str, ...]:
+        """The names of the very frames that will be shown, each of them cleared to be."""
+        frames: list[str] = []
+        for name in _names(conversation, question, images):
+            image = conversation.study.named(name)
+            if image.caution:
+                raise InputError(f"{image.name.capitalize()} cannot be asked about yet. {image.caution}")
+            frames += (image.place,) if "," in name else chosen(image, self.card.contract)
+        return tuple(dict.fromkeys(frames))
+
     def _groups(self, names: tuple[str, ...]) -> list[tuple[str, ...]]:
         return [(name,) for name in names] if self.card.contract.most_images == 1 else [names]
 
@@ -203,12 +221,14 @@ class Assistant:
         spoken: _Spoken,
         found: int,
         stop: threading.Event | None,
+        region: Box | None = None,
     ) -> Iterator[str]:
         """Streams one pass into `spoken`; `found` boxes were numbered before it."""
         self.load()
         assert self._model is not None
         began = time.perf_counter()
-        stream = self._model.stream(self._sent(conversation, question, spoken))
+        spoken.asked = self._asked(conversation, question, region)
+        stream = self._model.stream(self._sent(conversation, spoken))
         spoken.timings["view"] = time.perf_counter() - began
         form, shown = self.card.contract.boxes, ""
         for chunk in stream:
@@ -229,15 +249,37 @@ class Assistant:
         parsed = self._ground(spoken, found)
         if rest := parsed.text[len(shown) :]:
             yield grounding.renumbered(rest, found)
+        if region is not None and not self.card.contract.regions:
+            yield from self._relate(spoken, region, found)
 
-    def _sent(self, conversation: Conversation, question: str, spoken: _Spoken) -> list[BaseMessage]:
+    def _asked(self, conversation: Conversation, question: str, region: Box | None) -> str:
+        """The question as the model reads it: with the region, as the model writes boxes, or in words."""
+        contract = self.card.contract
+        if region is None or not contract.regions:
+            return question
+        view = look(conversation.study.named(region.image), contract)
+        write = grounding.to_grid if contract.boxes else grounding.in_words
+        return prompts.render(REGION, question=question, image=view.image, region=write(region, view))
+
+    def _relate(self, spoken: _Spoken, region: Box, found: int) -> Iterator[str]:
+        """What the region has to do with an answer of a model that takes none, worked out from its boxes."""
+        related = grounding.renumbered(grounding.related(region, spoken.boxes), found)
+        said = "only compared with its boxes" if related else "not used"
+        whole = f"{self.card.name} looks at whole pictures: the region you drew was {said}."
+        spoken.warnings = (*spoken.warnings, whole)
+        if related:
+            spoken.statements += statements.computed(related, FROM_REGION)
+            spoken.text += f"\n{related}"
+            yield f"\n{related}"
+
+    def _sent(self, conversation: Conversation, spoken: _Spoken) -> list[BaseMessage]:
         """The messages of one pass; what the model is shown, and what it is not, is kept in `spoken`."""
         assert self._model is not None
         contract = self.card.contract
         system = "" if self.card.taught else prompts.render(PROMPT)
         kept = memory.window(
             conversation,
-            question,
+            spoken.asked,
             spoken.images,
             contract,
             self._model.get_num_tokens,
@@ -246,10 +288,14 @@ class Assistant:
             reserve=self.settings.max_new_tokens,
         )
         spoken.fullness, spoken.warnings = kept.fullness, kept.warnings
-        spoken.views = tuple(look(conversation.study.named(name), contract) for name in kept.images)
-        blocks = {view.image: _block(conversation, view) for view in spoken.views}
+        pictures = [conversation.study.named(name) for name in kept.images]
+        spoken.views = tuple(look(picture, contract) for picture in pictures)
+        spoken.warnings += tuple(filter(None, [_patients(pictures)]))
+        blocks = {
+            view.image: _block(picture, view) for picture, view in zip(pictures, spoken.views, strict=True)
+        }
         named = contract.most_images > 1
-        return prompts.messages(system, kept.turns, question, blocks, spoken.images, named=named)
+        return prompts.messages(system, kept.turns, spoken.asked, blocks, spoken.images, named=named)
 
     def _ground(self, spoken: _Spoken, found: int) -> grounding.Parsed:
         """Reads boxes and statements out of what was said."""
@@ -289,31 +335,45 @@ class Assistant:
             stopped=stopped,
             fullness=max(s.fullness for s in spoken),
             images=tuple(name for s in spoken for name in s.images),
+            asked=spoken[0].asked,
         )
 
 
-def _about(conversation: Conversation, question: str, images: Sequence[str]) -> tuple[str, ...]:
-    """The names of the pictures a question is about."""
+def _names(conversation: Conversation, question: str, images: Sequence[str]) -> tuple[str, ...]:
+    """The names of the pictures a question is about, as they were given."""
     known = [image.name for image in conversation.study.images]
     if not known:
         raise InputError("There is no picture to ask about: open one first.")
-    named = [f"image {int(number)}" for number in NAMED.findall(question)]
+    found = NAMED.findall(question)
+    named = [f"image {int(image)}" + (f", slice {int(part)}" if part else "") for image, part in found]
     for name in (*images, *named):
-        if name not in known:
+        if name.partition(",")[0] not in known:
             raise InputError(f"There is no {name} here; open are {', '.join(known)}.")
-    if named:
-        return tuple(dict.fromkeys(named))
-    if images:
-        return tuple(dict.fromkeys(images))
+    if named or images:
+        return tuple(dict.fromkeys(named or images))
     return conversation.turns[-1].images if conversation.turns else (known[-1],)
 
 
-def _block(conversation: Conversation, view: View) -> dict[str, Any]:
+def _check_region(conversation: Conversation, region: Box | None) -> None:
+    if region is not None:
+        image = conversation.study.named(region.image)
+        if region.x1 > image.columns or region.y1 > image.rows:
+            raise InputError(f"The region lies outside {image.name}: draw it again.")
+
+
+def _patients(pictures: Sequence[Image]) -> str:
+    """A sentence when the files say that the pictures are of different people, else ""."""
+    first = {each.origin.patient: each.name for each in reversed(pictures) if each.origin.patient}
+    if len(first) < 2:
+        return ""
+    return f"By what the files state, {statements.listed(sorted(first.values()))} are of different patients."
+
+
+def _block(image: Image, view: View) -> dict[str, Any]:
     """The picture as a LangChain content block, with what its file states beside it."""
-    image = conversation.study.named(view.image)
     return {
         "type": "image",
         "base64": base64.b64encode(png(view)).decode(),
         "mime_type": "image/png",
-        "extras": {"name": image.name, "modality": image.modality, "body_part": image.body_part},
+        "extras": {"name": view.image, "modality": image.modality, "body_part": image.body_part},
     }

@@ -79,7 +79,7 @@ def window(
     most = _most(len(set(images)), contract, budget - fixed, image_tokens)
     pinned, absent = _pinned(conversation, images, most)
     turns = [turn for turn in conversation.turns if set(turn.images) <= set(pinned)]
-    asked = [*((turn.question, turn.images) for turn in turns), (question, tuple(images))]
+    asked = [*((turn.asked, turn.images) for turn in turns), (question, tuple(images))]
     rooms = list(_rooms(asked, budget - fixed, count, image_tokens))
     if rooms[-1] < 0:
         size = count(question)
@@ -136,7 +136,7 @@ def _cut(costs: Sequence[int], rooms: Sequence[int]) -> int:
 
 
 def _cost(turn: Turn, count: Callable[[str], int]) -> int:
-    return count(turn.question) + count(turn.answer.raw or turn.answer.text) + 2 * MESSAGE_TOKENS
+    return count(turn.asked) + count(turn.answer.raw or turn.answer.text) + 2 * MESSAGE_TOKENS
 
 
 def _and(names: Sequence[str]) -> str:

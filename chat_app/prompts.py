@@ -132,7 +132,7 @@ def messages(
     """
     from langchain_core.messages import AIMessage, SystemMessage
 
-    asked = [(turn.question, turn.images) for turn in turns] + [(question, tuple(images))]
+    asked = [(turn.asked, turn.images) for turn in turns] + [(question, tuple(images))]
     brought = {name for _, names in asked for name in names}
     waiting = [name for name in pictures if name not in brought]
     shown: set[str] = set()

@@ -7,12 +7,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stacks import Volume
 
 from chat_app.assistant import Assistant
 from chat_app.errors import BadQuestion, InputError, ModelError
 from chat_app.models import cards
 from chat_app.models.scripted import Scripted
-from chat_app.records import Answer, Contract, Conversation, Image, Report, Section, Source, Turn
+from chat_app.records import (
+    Answer,
+    Box,
+    Contract,
+    Conversation,
+    Image,
+    Origin,
+    Report,
+    Section,
+    Source,
+    Turn,
+)
 from chat_app.settings import Settings
 
 BOX = "<box><x10><y20><x29><y39></box>"
@@ -171,3 +183,113 @@ def test_a_general_model_is_given_its_instructions(scripted: Scripted, settings:
     system, human = scripted.history[0]
     assert system.type == "system" and "draft" in system.text
     assert [b["type"] for b in human.content_blocks] == ["text", "image", "text", "image", "text"]
+
+
+def volume(frame: int = 3) -> Conversation:
+    return Conversation().with_image(Volume(side=64).image("image 1", frame))
+
+
+def test_a_question_about_a_volume_is_about_the_slice_on_show(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue(f"Here {BOX}.")
+    answer = answered(list(assistant(scripted, settings).ask(volume(3), "Where?", images=("image 1",))))
+    assert answer.images == ("image 1, slice 3",)
+    assert answer.boxes[0].image == "image 1, slice 3"
+    assert answer.statements[0].basis == "seen in image 1, slice 3"
+    assert "image 1, slice 3 of 10" in answer.views[0].description
+
+
+def test_a_question_may_name_its_slice(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("Yes.")
+    answer = answered(list(assistant(scripted, settings).ask(volume(3), "Is image 1, slice 7 normal?")))
+    assert answer.images == ("image 1, slice 7",)
+
+
+def test_a_slice_that_is_not_there_is_refused(scripted: Scripted, settings: Settings) -> None:
+    with pytest.raises(InputError, match="from 1 to 10"):
+        list(assistant(scripted, settings).ask(volume(), "Is image 1 slice 70 normal?"))
+
+
+def test_an_earlier_slice_stays_the_one_that_was_asked_about(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("One.", "Two.")
+    here = assistant(scripted, settings, most_images=4)
+    talk = volume(3)
+    answer = answered(list(here.ask(talk, "First?")))
+    talk = replace(talk, study=talk.study.turned(talk.study.images[0].at(8)))
+    later = answered(list(here.ask(talk.with_turn(Turn("First?", answer.images, answer)), "Image 1?")))
+    names = [
+        b["extras"]["name"] for m in scripted.history[1] for b in m.content_blocks if b["type"] == "image"
+    ]
+    assert names == ["image 1, slice 3", "image 1, slice 8"]
+    assert [view.frame for view in later.views] == [3, 8]
+
+
+def test_a_picture_that_must_be_looked_at_first_is_not_sent(scripted: Scripted, settings: Settings) -> None:
+    doubtful = replace(image(), caution="A name may be burnt into it: look at it first.")
+    talk = Conversation().with_image(doubtful)
+    with pytest.raises(InputError, match="burnt into it"):
+        list(assistant(scripted, settings).ask(talk, "Is it normal?"))
+    with pytest.raises(InputError, match="burnt into it"):
+        list(assistant(scripted, settings).draft(talk, "general"))
+    assert not scripted.history
+
+
+def of(patient: str, name: str) -> Image:
+    return replace(image(name), origin=Origin(patient=patient))
+
+
+def test_pictures_of_two_patients_are_warned_of_and_never_drafted_together(
+    scripted: Scripted, settings: Settings
+) -> None:
+    scripted.enqueue("Both normal.")
+    talk = Conversation().with_image(of("one", "image 1")).with_image(of("two", "image 2"))
+    here = assistant(scripted, settings, most_images=2)
+    answer = answered(list(here.ask(talk, "Normal?", images=("image 1", "image 2"))))
+    assert "By what the files state, image 1 and image 2 are of different patients." in answer.warnings
+    with pytest.raises(InputError, match="different patients"):
+        list(here.draft(talk, "general"))
+
+
+REGION = Box(10, 20, 40, 60, "your region", "image 1")
+
+
+def test_a_region_goes_into_the_question_as_the_model_writes_boxes(
+    scripted: Scripted, settings: Settings
+) -> None:
+    scripted.enqueue("A nodule.")
+    contract = Contract(64, "squash", 1, "grid100", 1000, regions=True)
+    card = cards.Card("scripted", "test", "-", "-", contract, 4, taught=True)
+    answer = answered(list(Assistant(settings, scripted, card).ask(conversation(), "What?", region=REGION)))
+    assert scripted.history[0][-1].text.startswith("What?\n")
+    assert "<box><x10><y10><x40><y30></box>" in scripted.history[0][-1].text
+    assert answer.asked == scripted.history[0][-1].text
+
+
+def test_a_model_without_boxes_is_told_the_region_in_words(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("A nodule.")
+    contract = Contract(64, "pad", 1, "", 1000, regions=True)
+    card = cards.Card("scripted", "test", "-", "-", contract, 4, taught=True)
+    list(Assistant(settings, scripted, card).ask(conversation(), "What?", region=REGION))
+    assert "10-40 % from the left, 10-30 % from the top" in scripted.history[0][-1].text
+
+
+def test_a_model_that_takes_no_region_has_its_boxes_compared_with_it(
+    scripted: Scripted, settings: Settings
+) -> None:
+    scripted.enqueue(f"Lesion {BOX}.")
+    around = Box(0, 30, 20, 90, "your region", "image 1")
+    answer = answered(list(assistant(scripted, settings).ask(conversation(), "What?", region=around)))
+    assert answer.text == "Lesion [1].\n[1] lies in the region you drew."
+    assert answer.statements[-1].source is Source.COMPUTED
+    assert any("only compared" in warning for warning in answer.warnings)
+
+
+def test_a_region_that_was_not_used_is_said_not_to_be(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("Normal.")
+    answer = answered(list(assistant(scripted, settings).ask(conversation(), "What?", region=REGION)))
+    assert any("was not used" in warning for warning in answer.warnings)
+
+
+def test_a_region_outside_its_picture_is_refused(scripted: Scripted, settings: Settings) -> None:
+    outside = Box(10, 20, 400, 60, "your region", "image 1")
+    with pytest.raises(InputError, match="outside image 1"):
+        list(assistant(scripted, settings).ask(conversation(), "What?", region=outside))

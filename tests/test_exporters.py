@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from html.parser import HTMLParser
 
@@ -143,5 +144,8 @@ def test_an_answer_in_json_has_all_that_is_needed_to_reproduce_it() -> None:
     assert [len(statement["boxes"]) for statement in form["statements"]] == [1, 0]
     assert form["model"] == {"name": "nano", "sha256": "ab12" * 16, "label": NANO.label}
     assert (form["prompt"], form["seed"], form["timings"]) == ("p1", 7, {"model": 0.5})
-    assert form["views"] == ["image 1, frame 1: 200 x 100 squashed to 192 x 192"]
+    (seen,) = form["views"]
+    assert seen["description"] == "image 1, 200 x 100 squashed to 192 x 192"
+    assert (seen["original"], seen["placed"]) == ([200, 100], [0, 0, 192, 192])
+    assert seen["sha256"] == hashlib.sha256(bytes(192 * 192 * 3)).hexdigest()
     assert (form["warnings"], form["stopped"]) == (["Careful."], True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_app.grounding.boxes import parse, readable, to_grid
+from chat_app.grounding.boxes import parse, readable, related, to_grid
 from chat_app.records import Box, View
 
 TUMOUR = "<box><x10><y20><x50><y60></box>"
@@ -173,3 +173,23 @@ def test_words_never_stick_to_a_box_or_to_where_one_was() -> None:
 
 def test_ordinary_text_is_shown_as_it_comes() -> None:
     assert readable("No tumour, 3 < 5 m", [view()], ["image 1"]) == "No tumour, 3 < 5 m"
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        (Box(10, 10, 20, 20, image="image 1"), "The region you drew lies in [1]."),
+        (Box(0, 0, 90, 90, image="image 1"), "[1] lies in the region you drew."),
+        (Box(30, 30, 90, 90, image="image 1"), "The region you drew overlaps [1] in part."),
+        (Box(60, 60, 90, 90, image="image 1"), "The region you drew does not touch [1]."),
+        (Box(10, 10, 20, 20, image="image 2"), ""),
+    ],
+)
+def test_a_region_is_compared_with_the_boxes_of_its_picture(region: Box, words: str) -> None:
+    assert related(region, [Box(5, 5, 50, 50, image="image 1")]) == words
+
+
+def test_a_sentence_that_names_the_whole_means_the_slice_that_was_shown() -> None:
+    seen = View("image 1, slice 5", np.zeros((100, 100, 3), np.uint8), 0, 0, 100, 100, 100, 100)
+    parsed = parse("In image 1 <box><x10><y10><x20><y20></box>.", [seen], ["image 1, slice 5"])
+    assert parsed.boxes[0].image == "image 1, slice 5"

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as PILImage
+from stacks import BONE, Volume
 
-from chat_app.imaging.view import look, png
-from chat_app.records import Contract, Image, Window
+from chat_app.imaging.view import chosen, look, png
+from chat_app.records import Contract, Image, Plane, Window
 
 NANO = Contract(size=192, resize="squash", boxes="grid100")
 PADDED = Contract(size=100, resize="pad")
 
 
 def image(pixels: NDArray[np.uint8]) -> Image:
-    return Image(
-        name="image 2", pixels=pixels, sha256="0" * 64, format="PNG", window=Window(40, 400), frame=3
-    )
+    return Image(name="image 2", pixels=pixels, sha256="0" * 64, format="PNG", window=Window(40, 400))
 
 
 def test_a_squashed_picture_fills_the_square() -> None:
@@ -50,8 +50,8 @@ def test_a_padded_picture_keeps_its_proportions_on_black(
 
 def test_the_view_remembers_where_it_came_from() -> None:
     view = look(image(np.zeros((50, 100), np.uint8)), PADDED)
-    assert (view.image, view.columns, view.rows, view.frame) == ("image 2", 100, 50, 3)
-    assert view.window == Window(40, 400)
+    assert (view.image, view.columns, view.rows, view.frame) == ("image 2", 100, 50, 1)
+    assert view.windows == (Window(40, 400),)
     assert "padded" in view.description and "40/400" in view.description
 
 
@@ -83,6 +83,46 @@ def test_a_blank_and_a_real_picture_give_different_views() -> None:
 def test_the_png_holds_the_view_without_loss() -> None:
     view = look(image(np.random.default_rng(0).integers(0, 256, (64, 90), np.uint8)), NANO)
     np.testing.assert_array_equal(np.asarray(PILImage.open(io.BytesIO(png(view)))), view.pixels)
+
+
+def test_pixels_that_are_not_square_are_padded_to_the_patients_proportions() -> None:
+    tall = replace(image(np.full((50, 100), 255, np.uint8)), plane=Plane(aspect=2.0))
+    view = look(tall, PADDED)
+    assert (view.left, view.top, view.width, view.height) == (0, 0, 100, 100)
+    assert (view.columns, view.rows) == (100, 50)
+
+
+def test_one_slice_is_looked_at_when_the_contract_takes_one() -> None:
+    assert chosen(Volume().image("image 1", 7), NANO) == ("image 1, slice 7",)
+    assert chosen(image(np.zeros((4, 4), np.uint8)), NANO) == ("image 2",)
+
+
+def test_several_slices_are_spread_evenly_with_the_one_in_question_among_them() -> None:
+    contract = Contract(size=8, most_images=9, slices=5)
+    names = [f"image 1, slice {number}" for number in (1, 6, 13, 18, 23)]
+    assert chosen(Volume(frames=23).image("image 1", 13), contract) == tuple(names)
+    assert len(chosen(Volume(frames=3).image("image 1", 2), contract)) == 3
+
+
+def test_a_contract_names_its_windows_one_for_grey_or_one_a_colour() -> None:
+    shown = Volume().image("image 1", 4)
+    grey = look(shown, Contract(size=8, windows={"CT": ("bone",)}))
+    np.testing.assert_array_equal(grey.pixels[..., 0], Volume().image("", 4, BONE).pixels)
+    assert grey.windows == (Window(400, 1800, "bone"),)
+    three = look(shown, Contract(size=8, windows={"CT": ("bone", "lung", "bone")}))
+    np.testing.assert_array_equal(three.pixels[..., 0], three.pixels[..., 2])
+    assert not np.array_equal(three.pixels[..., 0], three.pixels[..., 1])
+    assert [each.name for each in three.windows] == ["bone", "lung", "bone"]
+
+
+def test_a_window_that_the_file_cannot_have_is_said_to_be_missing() -> None:
+    view = look(Volume().image("image 1", 4), Contract(size=8, windows={"CT": ("stroke",)}))
+    assert "the file's own window, for want of stroke" in view.description
+
+
+def test_a_contract_of_two_windows_is_a_fault_of_the_card() -> None:
+    with pytest.raises(ValueError, match="one window or three"):
+        look(Volume().image("image 1", 4), Contract(size=8, windows={"CT": ("bone", "lung")}))
 
 
 def test_an_unknown_way_of_fitting_is_a_fault_of_the_card() -> None:

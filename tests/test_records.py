@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,16 +100,27 @@ def test_going_back_keeps_the_pictures_and_the_turns_before() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "window", "words"),
+    ("width", "more", "words"),
     [
-        (64, None, "image 1, frame 1: 100 x 80 squashed to 64 x 64"),
-        (51, None, "image 1, frame 1: 100 x 80 padded from 51 x 64 to 64 x 64"),
-        (64, Window(40, 400), "image 1, frame 1: 100 x 80 squashed to 64 x 64, window 40/400"),
+        (64, {}, "image 1, 100 x 80 squashed to 64 x 64"),
+        (51, {}, "image 1, 100 x 80 padded from 51 x 64 to 64 x 64"),
+        (64, {"windows": (Window(40, 400),)}, "image 1, 100 x 80 squashed to 64 x 64, window 40/400"),
+        (
+            64,
+            {"windows": (Window(-600, 1500, "lung"),)},
+            "image 1, 100 x 80 squashed to 64 x 64, window -600/1500 (lung)",
+        ),
     ],
 )
-def test_a_view_says_what_the_model_saw(width: int, window: Window | None, words: str) -> None:
+def test_a_view_says_what_the_model_saw(width: int, more: dict[str, Any], words: str) -> None:
     pixels = np.zeros((64, 64, 3), np.uint8)
-    assert View("image 1", pixels, 0, 0, width, 64, columns=100, rows=80, window=window).description == words
+    assert View("image 1", pixels, 0, 0, width, 64, columns=100, rows=80, **more).description == words
+
+
+def test_a_view_of_a_slice_says_of_how_many_and_how_it_lies() -> None:
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    view = View("image 1, slice 5", pixels, 0, 0, 64, 64, 64, 64, frame=5, frames=23, plane="axial")
+    assert view.description == "image 1, slice 5 of 23, axial, 64 x 64 squashed to 64 x 64"
 
 
 def test_a_section_reads_one_statement_a_line() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from chat_app.records import Answer, Box, ModelId, Report, Section, Statement
+from chat_app.records import Answer, Box, ModelId, Report, Section, Statement, View
 from chat_app.reports.draft import NOTICE
 
 ENDING = ".json"
@@ -34,6 +35,7 @@ def answer(said: Answer) -> dict[str, Any]:
     """The answer as plain values; "[1]" in its text is boxes[0], and a box is [x0, y0, x1, y1]."""
     return {
         "answer": said.text,
+        "asked": said.asked,
         "boxes": _boxes(said.boxes),
         "statements": [_statement(statement) for statement in said.statements],
         "sources": list(dict.fromkeys(statement.basis for statement in said.statements)),
@@ -42,7 +44,7 @@ def answer(said: Answer) -> dict[str, Any]:
         "prompt": said.prompt,
         "seed": said.seed,
         "timings": dict(said.timings),
-        "views": [view.description for view in said.views],
+        "views": [_view(view) for view in said.views],
         "stopped": said.stopped,
     }
 
@@ -71,6 +73,22 @@ def _boxes(boxes: Sequence[Box]) -> list[dict[str, Any]]:
         {"label": box.label, "image": box.image, "box": [round(corner, 2) for corner in box.corners]}
         for box in boxes
     ]
+
+
+def _view(view: View) -> dict[str, Any]:
+    """What the model was shown, so that it can be made again: the hash is of the view's own pixels."""
+    return {
+        "image": view.image,
+        "frame": view.frame,
+        "frames": view.frames,
+        "plane": view.plane,
+        "original": [view.columns, view.rows],
+        "size": view.pixels.shape[0],
+        "placed": [view.left, view.top, view.width, view.height],
+        "windows": [[each.center, each.width, each.name] for each in view.windows],
+        "sha256": hashlib.sha256(view.pixels.tobytes()).hexdigest(),
+        "description": view.description,
+    }
 
 
 def _model(model: ModelId) -> dict[str, str]:

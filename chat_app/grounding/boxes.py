@@ -47,7 +47,9 @@ FORMATS = {
     )
 }
 
-PICTURE = re.compile(r"\bimage \d+\b", re.IGNORECASE)
+PICTURE = re.compile(r"\bimage \d+\b(?:, (?:slice|frame) \d+\b)?", re.IGNORECASE)
+# From which share of its area on one rectangle is said to lie in another: a hand is not steadier than this.
+INSIDE = 0.8
 OPENING = re.compile(r".*\b(?:there (?:is|are|was|were)|i see)\b", re.IGNORECASE | re.DOTALL)
 LEADING = re.compile(r"(?:\W*\b(?:an?|and|also|in|its?|of|on|th(?:e|is|at|ese|ose)|yes)\b)+", re.IGNORECASE)
 ENDING = re.compile(
@@ -120,6 +122,36 @@ def to_grid(box: Box, view: View, form: str = "grid100") -> str:
     return f"<box><x{x0}><y{y0}><x{x1}><y{y1}></box>"
 
 
+def in_words(box: Box, view: View) -> str:
+    """Where the box lies, for a model that writes no boxes: in hundredths from the upper left."""
+    x0, x1 = (round(100 * x / view.columns) for x in (box.x0, box.x1))
+    y0, y1 = (round(100 * y / view.rows) for y in (box.y0, box.y1))
+    return f"{x0}-{x1} % from the left, {y0}-{y1} % from the top"
+
+
+def related(region: Box, boxes: Sequence[Box]) -> str:
+    """How the boxes on its picture lie to a region drawn by hand, a sentence each; "[1]" is boxes[0]."""
+    numbered = [(number, box) for number, box in enumerate(boxes, 1) if box.image == region.image]
+    return " ".join(_relation(region, box, number) for number, box in numbered)
+
+
+def _relation(region: Box, box: Box, number: int) -> str:
+    across = max(0.0, min(region.x1, box.x1) - max(region.x0, box.x0))
+    down = max(0.0, min(region.y1, box.y1) - max(region.y0, box.y0))
+    common = across * down
+    if common == 0:
+        return f"The region you drew does not touch [{number}]."
+    if common >= INSIDE * _area(region):
+        return f"The region you drew lies in [{number}]."
+    if common >= INSIDE * _area(box):
+        return f"[{number}] lies in the region you drew."
+    return f"The region you drew overlaps [{number}] in part."
+
+
+def _area(box: Box) -> float:
+    return (box.x1 - box.x0) * (box.y1 - box.y0)
+
+
 def _corners(run: str, grid: Format, view: View) -> Corners | None:
     """The corners in pixels of the original, clipped to it; None when they make no rectangle there."""
     whole = grid.whole.fullmatch(run)
@@ -158,10 +190,13 @@ def _sentence(before: str) -> str:
 
 
 def _picture(sentence: str, images: Sequence[str]) -> str:
+    """The one of `images` that the sentence names last; one slice of a picture may be called by the whole."""
     named = PICTURE.findall(sentence)
-    if named:
-        return str(named[-1]).lower()
-    return images[0] if len(images) == 1 else ""
+    if not named:
+        return images[0] if len(images) == 1 else ""
+    last = str(named[-1]).lower()
+    slices = [name for name in images if name.startswith(f"{last}, ")]
+    return slices[0] if len(slices) == 1 else last
 
 
 def _label(sentence: str, grid: Format) -> str:

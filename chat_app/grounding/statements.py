@@ -64,6 +64,11 @@ def fixed(text: str) -> tuple[Statement, ...]:
     return tuple(Statement(sentence, Source.TEMPLATE, "fixed wording") for sentence in sentences(text))
 
 
+def computed(text: str, basis: str) -> tuple[Statement, ...]:
+    """What the program worked out from what is already there."""
+    return tuple(Statement(sentence, Source.COMPUTED, basis) for sentence in sentences(text))
+
+
 def listed(names: Sequence[str]) -> str:
     """Names as running text: "image 1, image 2 and image 3"."""
     return " and ".join(part for part in (", ".join(names[:-1]), "".join(names[-1:])) if part)

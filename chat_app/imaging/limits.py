@@ -16,11 +16,19 @@ class Limits:
     file_bytes: of the file, and of a deflated DICOM file once inflated (200 MB).
     pixels: rows x columns of one frame; a large mammogram has 24 million, a telephone 48.
     frames: in one file; a long cine has hundreds, a perfusion volume thousands.
+    files: in one folder or archive. study_bytes: of all of them together, once unpacked (4 GB).
+    ratio: how many times its packed size a member of an archive may become.
+    seconds, memory_bytes: what the decoding of one frame may take before it is ended.
     """
 
     file_bytes: int = 200 * MEGA
     pixels: int = 64 * MEGA
     frames: int = 10_000
+    files: int = 10_000
+    study_bytes: int = 4_000 * MEGA
+    ratio: int = 200
+    seconds: float = 20.0
+    memory_bytes: int = 2_000 * MEGA
 
     def check_bytes(self, count: int) -> None:
         """Raises: TooLarge, when a file or its inflated content has more than `file_bytes` bytes."""

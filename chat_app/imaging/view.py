@@ -1,32 +1,58 @@
-"""What the model is shown of a picture: an Image fitted to the square a model's contract asks for."""
+"""What the model is shown of a picture: which frames, under which windows, fitted to what square."""
 
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as PILImage
 
-from chat_app.records import Contract, Image, View
+from chat_app.records import Contract, Image, View, Window
+
+if TYPE_CHECKING:
+    from chat_app.records import Pixels
+
+    Shown = tuple[Pixels, tuple[Window, ...], tuple[str, ...]]
+
+GREY, COLOURS = 1, 3
+
+
+def chosen(image: Image, contract: Contract) -> tuple[str, ...]:
+    """The names of the frames that a question about the whole of `image` shows to the model, in order.
+
+    As many as the contract takes, spread evenly from the first to the last; the one in question is always
+    among them, in the place of the nearest.
+    """
+    most = min(contract.slices, contract.most_images, image.frames)
+    if most <= 1:
+        return (image.place,)
+    frames = [round(number) for number in np.linspace(1, image.frames, most)]
+    nearest = min(range(most), key=lambda place: abs(frames[place] - image.frame))
+    frames[nearest] = image.frame
+    return tuple(f"{image.name}, {image.unit} {frame}" for frame in frames)
 
 
 def look(image: Image, contract: Contract) -> View:
-    """The picture as the model sees it: three channels, `contract.size` pixels a side, bicubic.
+    """The frame as the model sees it: three channels, `contract.size` pixels a side, bicubic.
 
-    "squash" fills the square and bends the proportions; "pad" keeps them, centred on black.
+    "squash" fills the square and bends the proportions; "pad" keeps those of the patient (pixels need not be
+    square), centred on black. Windows are the contract's for the modality, else the file's own; whatever the
+    page shows meanwhile, so that the same question gets the same view.
 
     Raises:
-        ValueError: the contract asks for another way of fitting.
+        ValueError: the contract asks for another way of fitting, or for two windows.
     """
-    width, height = _fit(image.columns, image.rows, contract)
+    pixels, windows, notes = _windowed(image, contract)
+    width, height = _fit(image.columns, image.rows * image.plane.aspect, contract)
     left, top = (contract.size - width) // 2, (contract.size - height) // 2
-    picture = PILImage.fromarray(image.pixels).convert("RGB")
+    picture = PILImage.fromarray(pixels).convert("RGB")
     square = np.zeros((contract.size, contract.size, 3), np.uint8)
     square[top : top + height, left : left + width] = np.asarray(
         picture.resize((width, height), PILImage.Resampling.BICUBIC)
     )
     return View(
-        image=image.name,
+        image=image.place,
         pixels=square,
         left=left,
         top=top,
@@ -34,8 +60,11 @@ def look(image: Image, contract: Contract) -> View:
         height=height,
         columns=image.columns,
         rows=image.rows,
-        window=image.window,
+        windows=windows,
         frame=image.frame,
+        frames=image.frames,
+        plane=image.plane.name,
+        notes=notes,
     )
 
 
@@ -46,7 +75,23 @@ def png(view: View) -> bytes:
     return stream.getvalue()
 
 
-def _fit(columns: int, rows: int, contract: Contract) -> tuple[int, int]:
+def _windowed(image: Image, contract: Contract) -> Shown:
+    """The frame under the windows that the contract names: one for grey, three for red, green and blue."""
+    names = contract.windows.get(image.modality, ())
+    if len(names) not in (0, GREY, COLOURS):
+        raise ValueError(f"A contract names one window or three for a modality, not {len(names)}.")
+    own = (image.window,) if image.window else ()
+    if image.stack is None or not names or image.pixels.ndim == 3:
+        return image.pixels, own, ()
+    looks = {each.name: each for each in image.stack.looks}
+    if missing := [name for name in names if name not in looks]:
+        return image.pixels, own, (f"the file's own window, for want of {' and '.join(missing)}",)
+    shown = [image.stack.image(image.name, image.frame, looks[name]).pixels for name in names]
+    windows = tuple(Window(looks[name].window.center, looks[name].window.width, name) for name in names)
+    return shown[0] if len(shown) == GREY else np.stack(shown, axis=-1), windows, ()
+
+
+def _fit(columns: float, rows: float, contract: Contract) -> tuple[int, int]:
     """Width and height in the square; a very long picture keeps at least one pixel."""
     if contract.resize == "squash":
         return contract.size, contract.size
