@@ -1,0 +1,139 @@
+"""What is asked, answered and drafted about pictures, as frozen records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from chat_app.records.pictures import Box, Image, Study, View
+
+
+class Source(StrEnum):
+    """What a statement rests on."""
+
+    SEEN = "seen"
+    TOLD = "told"
+    FILE = "file"
+    TEMPLATE = "template"
+    COMPUTED = "computed"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One sentence and what it rests on; `basis` says it in words ("seen in image 1")."""
+
+    text: str
+    source: Source
+    basis: str
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelId:
+    """Which model spoke: its card's name and the hash of its weights."""
+
+    name: str
+    sha256: str
+    label: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What came back for one question, with all that is needed to reproduce it.
+
+    text: readable, each box replaced by its number ("[1]" is boxes[0]). timings: seconds by name.
+    images: the names of the pictures it is about. asked: the question as the model read it, where that is
+    more than the user's own words. logprobs: natural log-probability of each generated token, in order.
+    stopped: the user cut it short.
+    fullness: share of the model's context in use, 0 to 1, for the meter.
+    """
+
+    text: str
+    model: ModelId
+    prompt: str
+    seed: int
+    statements: tuple[Statement, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    warnings: tuple[str, ...] = ()
+    views: tuple[View, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    logprobs: tuple[float, ...] = ()
+    raw: str = ""
+    stopped: bool = False
+    fullness: float = 0.0
+    images: tuple[str, ...] = ()
+    asked: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One question with the names of the pictures it was about, and its answer.
+
+    region: what the user drew on a picture and asked about.
+    """
+
+    question: str
+    images: tuple[str, ...]
+    answer: Answer
+    region: Box | None = None
+
+    @property
+    def asked(self) -> str:
+        """The question as the model read it."""
+        return self.answer.asked or self.question
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One user's pictures and turns; never shared, never on the Assistant."""
+
+    study: Study = field(default_factory=Study)
+    turns: tuple[Turn, ...] = ()
+
+    def with_image(self, image: Image) -> Conversation:
+        return replace(self, study=self.study.with_image(image))
+
+    def with_turn(self, turn: Turn) -> Conversation:
+        return replace(self, turns=(*self.turns, turn))
+
+    def before(self, turn: int) -> Conversation:
+        """The same pictures, with only the turns before number `turn` (from 0): for Undo, Retry and Edit."""
+        return replace(self, turns=self.turns[:turn])
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a report. `name` is its key in the template, `code` its LOINC code."""
+
+    name: str
+    title: str
+    statements: tuple[Statement, ...]
+    code: str = ""
+
+    @property
+    def text(self) -> str:
+        return "\n".join(statement.text for statement in self.statements)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A draft, section by section. Only a clinician makes it anything else."""
+
+    template: str
+    title: str
+    sections: tuple[Section, ...]
+    model: ModelId
+    prompt: str
+    seed: int
+    images: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    status: str = "draft"
+
+    @property
+    def unsupported(self) -> tuple[Statement, ...]:
+        """Statements that rest on nothing; a report that has any is never done."""
+        every = (statement for section in self.sections for statement in section.statements)
+        return tuple(statement for statement in every if statement.source is Source.UNSUPPORTED)
