@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import (
+    CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
+    generate_uid,
 )
 
 from chat_app.imaging import read
@@ -107,3 +110,40 @@ def _describe(dataset: Dataset, pixels: NDArray[Any]) -> None:
     dataset.HighBit = bits - 1
     dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
     dataset.PixelData = pixels.tobytes() + b"\0" * (pixels.nbytes % 2)
+
+
+AXIAL = [1, 0, 0, 0, 1, 0]
+CORONAL = [1, 0, 0, 0, 0, -1]
+SAGITTAL = [0, 1, 0, 0, 0, -1]
+
+
+def ct(z: float = 0.0, pixels: NDArray[Any] | None = None, **tags: Any) -> bytes:
+    """One axial CT slice at a height in mm; tags win, and one that is None is left out."""
+    plain = {
+        "Modality": "CT",
+        "SOPClassUID": CTImageStorage,
+        "SOPInstanceUID": generate_uid(),
+        "StudyInstanceUID": "1.2.3",
+        "SeriesInstanceUID": "1.2.3.1",
+        "SeriesNumber": 1,
+        "ImageOrientationPatient": AXIAL,
+        "ImagePositionPatient": [-10.0, -20.0, z],
+        "PixelSpacing": [0.5, 0.5],
+        "RescaleSlope": 1,
+        "RescaleIntercept": -1024,
+        "WindowCenter": 40,
+        "WindowWidth": 400,
+    }
+    values = np.full((8, 10), 1000, np.int16) if pixels is None else pixels
+    wanted = {keyword: value for keyword, value in {**plain, **tags}.items() if value is not None}
+    return dicom(values, **wanted)
+
+
+def series(folder: Path, heights: Sequence[float], **tags: Any) -> Path:
+    """A folder of CT slices at these heights, under names and instance numbers that say nothing of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    order = np.random.default_rng(3).permutation(len(heights)).tolist()
+    for place, z in zip(order, heights, strict=True):
+        pixels = np.full((8, 10), round(z), np.int16)
+        written(folder, ct(z, pixels, **{"InstanceNumber": place + 1, **tags}), f"IM{place:04d}")
+    return folder

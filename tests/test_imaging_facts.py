@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 from dicoms import Opener, dicom, written
+from pydicom.dataset import Dataset
+
+from chat_app.imaging import Limits
+from chat_app.imaging.dicom import DicomFile
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def test_coded_values_are_kept_by_keyword(opened: Opener) -> None:
         "ImageLaterality": "L",
         "PatientOrientation": "L/F",
         "PatientSex": "F",
-        "PatientAge": "045Y",
+        "PatientAge": "040Y",
         "SliceThickness": "2.5",
         "KVP": "120",
         "MagneticFieldStrength": "3",
@@ -99,3 +103,27 @@ def test_an_invalid_value_reaches_neither_stderr_nor_the_log(tmp_path: Path) -> 
     )
     ran = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert "JANE" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
+def test_what_is_held_back_is_named_without_its_value(opened: Opener) -> None:
+    item = Dataset()
+    item.PhysicianName = "Doe^Jim"
+    item.ReferencedSOPInstanceUID = "1.2.3"
+    image = opened(
+        PatientName="Doe^Jane",
+        PatientBirthDate="",
+        PatientSex="F",
+        StudyDescription="for Dr Doe",
+        RequestAttributesSequence=[item],
+        ReferencedImageSequence=[item],
+    )
+    assert {"PatientName", "StudyDescription", "RequestAttributesSequence"} <= set(image.withheld)
+    assert not {"PatientBirthDate", "PatientSex", "Modality", "SOPInstanceUID"} & set(image.withheld)
+    assert list(image.withheld) == sorted(image.withheld)
+    assert "Doe" not in repr(image.withheld)
+
+
+def test_a_damaged_element_that_is_held_back_is_never_read() -> None:
+    data = dicom(Modality="CT", PatientWeight="70.5").replace(b"70.5", b"\xff\xfe\xfd\xfc")
+    assert "PatientWeight" in DicomFile.open(data, Limits()).describe()["withheld"]

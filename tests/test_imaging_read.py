@@ -46,8 +46,8 @@ REFUSED = {
     "pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3" + bytes(200), "PDF"),
     "zip": (b"PK\x03\x04" + bytes(200), "ZIP"),
     "gzip": (gzip.compress(bytes(4000)), "gzip"),
-    "nifti": (nifti(), "volume, which is not opened yet"),
-    "gzipped nifti": (gzip.compress(nifti() * 20), "volume, which is not opened yet"),
+    "nifti of nothing": (nifti(), "NIfTI file is damaged"),
+    "gzipped nifti of nothing": (gzip.compress(nifti() * 20), "NIfTI file is damaged"),
     "heic": (b"\0\0\0\x18ftypheic" + bytes(100), "HEIC"),
     "noise": (bytes(range(128, 256)) * 20, "not a picture of a known kind"),
     "zeros": (bytes(4096), "not a picture of a known kind"),
@@ -68,7 +68,8 @@ def test_what_is_no_picture_gets_one_sentence(tmp_path: Path, data: bytes, words
 def is_one_nameless_sentence(error: InputError, path: Path) -> None:
     text = str(error)
     assert text.endswith(".") and "\n" not in text and len(text) < 250
-    assert path.name not in text and str(path.parent) not in text
+    assert path.name not in text or path.name == "DICOMDIR"  # which is what it is
+    assert str(path.parent) not in text
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import highdicom
 import numpy as np
 import pytest
-from dicoms import RAMP, Opener, table
+from dicoms import RAMP, Opener, dicom, table
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom.data import get_testdata_file
 
-from chat_app.imaging import read
-from chat_app.records import Window
+from chat_app.imaging import Limits, read, render
+from chat_app.imaging.dicom import DicomFile
+from chat_app.records import Frame, Look, Window
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
 
 REAL = Path(get_testdata_file("CT_small.dcm", download=False)).parent
 BYTES = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -171,41 +177,114 @@ def test_a_palette_becomes_colour(opened: Opener) -> None:
     np.testing.assert_array_equal(image.pixels, [[[0, 0, 0], [255, 0, 0]], [[0, 255, 0], [0, 0, 255]]])
 
 
-def test_what_is_not_drawn_is_said(opened: Opener) -> None:
-    image = opened(PixelSpacing=[0.5, 0.25])
-    assert "not square" in image.notes[-1]
+def test_what_is_not_drawn_is_said() -> None:
     overlaid = read(REAL / "examples_overlay.dcm", name="image 1")
     assert "Overlays of the file are not drawn." in overlaid.notes
 
 
-# Stored value, window and slope as `pydicom` prints them; the grey follows from them by hand.
-SHOWN = [
-    ("MR_small.dcm", 1, (10, 20), 82),  # 316, window 600/1600
-    ("MR_small_RLE.dcm", 1, (10, 20), 82),
-    ("MR_small_jp2klossless.dcm", 1, (10, 20), 82),
-    ("MR_small_jpeg_ls_lossless.dcm", 1, (10, 20), 82),
-    ("MR_small_bigendian.dcm", 1, (10, 20), 82),
-    ("MR_small_implicit.dcm", 1, (10, 20), 82),
-    ("693_J2KI.dcm", 1, (256, 256), 108),  # 1056 - 1024 HU, window 40/100
-    ("J2K_pixelrep_mismatch.dcm", 1, (256, 256), 95),  # 27, the first of three windows, 40/100
-    ("examples_overlay.dcm", 1, (150, 240), 27),  # 137, the first of two windows, 450/790
-    ("dicomdirtests/77654033/CR1/6154", 1, (8, 8), 98),  # MONOCHROME1, 2515 * 0.684 + 200, window 1600/2800
-    ("image_dfl.dcm", 1, (100, 100), 213),  # deflated, 8 bits, no window
-    ("rtdose.dcm", 7, (4, 4), 127),  # 32 bits, no window
-    ("liver_1frame.dcm", 1, (200, 200), 255),  # 1 bit
-    ("examples_palette.dcm", 1, (100, 400), (162, 162, 162)),
-    ("examples_rgb_color.dcm", 1, (120, 160), (10, 10, 10)),
-    ("examples_ybr_color.dcm", 15, (120, 160), (11, 11, 11)),
-    ("ExplVR_BigEnd.dcm", 1, (30, 40), (255, 255, 0)),
-    ("SC_rgb_rle_16bit_2frame.dcm", 2, (5, 5), (0, 255, 255)),
-]
+def test_a_colour_profile_is_left_alone_and_it_is_said(opened: Opener) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    image = opened(rgb, ICCProfile=(REAL / "crayons.icc").read_bytes())
+    np.testing.assert_array_equal(image.pixels, rgb)
+    assert image.notes[-1] == "The colour profile of the file is not applied."
 
 
-@pytest.mark.parametrize(("file", "frame", "pixel", "grey"), SHOWN, ids=[row[0] for row in SHOWN])
-def test_a_known_pixel_of_a_real_file_has_its_grey(
-    file: str, frame: int, pixel: tuple[int, int], grey: int | tuple[int, int, int]
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_whichever_way_round_grey_runs(opened: Opener, photometric: str) -> None:
+    padded = np.where(RAMP < 100, 0, RAMP).astype(np.uint16)
+    image = opened(
+        padded, PixelPaddingValue=0, PhotometricInterpretation=photometric, WindowCenter=0, WindowWidth=9000
+    )
+    assert (image.pixels[padded == 0] == 0).all() and (image.pixels[padded > 0] > 0).all()
+
+
+def test_padding_behind_a_modality_table_is_black_too(opened: Opener) -> None:
+    doubled = np.arange(4096, dtype=np.uint16) * 2
+    image = opened(
+        ModalityLUTSequence=[table(doubled)],
+        PixelPaddingValue=7,
+        PhotometricInterpretation="MONOCHROME1",
+        WindowCenter=4000,
+        WindowWidth=1000,
+    )
+    expected = 255 - window(RAMP * 2.0, 4000, 1000)
+    expected[RAMP == 7] = 0
+    np.testing.assert_array_equal(image.pixels, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    center=st.floats(-2000, 5000),
+    width=st.floats(1, 8000),
+    slope=st.sampled_from([1.0, 0.5, -2.0]),
+    function=st.sampled_from(["LINEAR", "LINEAR_EXACT", "SIGMOID"]),
+)
+def test_under_any_window_monochrome1_is_255_less_monochrome2(
+    center: float, width: float, slope: float, function: str
 ) -> None:
-    assert read(REAL / file, name="image 1", frame=frame).pixels[pixel].tolist() == np.asarray(grey).tolist()
+    look = Look("drawn by hand", Window(center, width), function)
+    plain = Frame(RAMP, slope, -1024.0, looks=(look,))
+    inverse = replace(plain, inverted=True)
+    np.testing.assert_array_equal(render.show(inverse), 255 - render.show(plain))
+
+
+def test_every_window_of_the_file_is_a_look_by_name(opened: Opener) -> None:
+    frame = frame_of(
+        WindowCenter=[40, -600, 300],
+        WindowWidth=[400, 1500, 1500],
+        WindowCenterWidthExplanation=["MEDIASTINUM", "LUNG", "DOE^JANE"],
+    )
+    assert [look.name for look in frame.looks] == ["as in the file", "file, lung", "file, window 3"]
+    np.testing.assert_array_equal(render.show(frame, frame.looks[1]), window(RAMP, -600, 1500))
+
+
+def test_a_window_of_no_legal_width_keeps_the_others_names() -> None:
+    frame = frame_of(
+        WindowCenter=[1, -600], WindowWidth=[0, 1500], WindowCenterWidthExplanation=["BRAIN", "LUNG"]
+    )
+    assert [(look.name, look.window.width) for look in frame.looks] == [("as in the file", 1500)]
+    frame = frame_of(
+        WindowCenter=[7, 1, -600],
+        WindowWidth=[9, 0, 1500],
+        WindowCenterWidthExplanation=["A", "BRAIN", "LUNG"],
+    )
+    assert [look.name for look in frame.looks] == ["as in the file", "file, lung"]
+
+
+def test_tables_of_the_file_come_before_its_windows() -> None:
+    frame = frame_of(
+        VOILUTSequence=[table(np.arange(4096, dtype=np.uint16)), table(np.arange(4095, -1, -1, np.uint16))],
+        WindowCenter=10,
+        WindowWidth=20,
+    )
+    assert [look.name for look in frame.looks] == ["as in the file", "file, table 2", "file, window 1"]
+    first = frame.looks[0]
+    assert first.table is not None and first.window == Window(2047.5, 4096)
+    np.testing.assert_array_equal(render.show(frame, frame.looks[1]), 255 - render.show(frame))
+
+
+@pytest.mark.parametrize(
+    ("kind", "tags", "expected"),
+    [
+        (np.uint8, {}, np.uint16),
+        (np.int8, {"PixelRepresentation": 1}, np.int16),
+        (np.uint16, {}, np.uint16),
+        (np.int16, {"PixelRepresentation": 1}, np.int16),
+        (np.int32, {"PixelRepresentation": 1}, np.float32),
+        (np.uint32, {}, np.float32),
+    ],
+)
+def test_values_stay_whole_in_16_bits_where_they_fit(
+    kind: type[Any], tags: dict[str, Any], expected: type[Any]
+) -> None:
+    stored = np.arange(100, dtype=kind).reshape(10, 10)
+    frame = frame_of(stored, **tags)
+    assert frame.values.dtype == expected
+    np.testing.assert_array_equal(frame.values, stored)
+
+
+def frame_of(pixels: NDArray[Any] = RAMP, **tags: Any) -> Frame:
+    return DicomFile.open(dicom(pixels, **tags), Limits()).frame(1)
 
 
 @pytest.mark.parametrize(

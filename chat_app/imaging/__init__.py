@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from chat_app.imaging.limits import Limits
-from chat_app.imaging.read import frames, read
+from chat_app.imaging.read import Opened, frames, read, study
 
-__all__ = ["Limits", "frames", "read"]
+__all__ = ["Limits", "Opened", "frames", "read", "study"]

@@ -19,6 +19,8 @@ class Content(StrEnum):
     WEBP = "WebP"
     BMP = "BMP"
     GIF = "GIF"
+    NIFTI = "NIfTI"
+    ZIP = "ZIP"
 
 
 RASTER = (
@@ -33,7 +35,6 @@ RASTER = (
 )
 OTHER = (
     (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf", "a 7z archive"),
     (b"Rar!", "a RAR archive"),
@@ -42,11 +43,12 @@ OTHER = (
     (b"\xff\x4f\xff\x51", "a bare JPEG 2000 stream"),
     (b"\0\0\0\x0cjP", "a JPEG 2000 file"),
 )
-OPENED = "DICOM, PNG, JPEG, TIFF, WebP, BMP and GIF are opened"
+ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
+OPENED = "DICOM, NIfTI, PNG, JPEG, TIFF, WebP, BMP and GIF are opened"
 
 
 def sniff(data: bytes) -> Content:
-    """The kind of a file from its bytes.
+    """The kind of a file from its bytes, of which the first 4,096 are enough.
 
     Raises:
         UnreadableFile: it is empty, or of a kind that is not opened, which the sentence names.
@@ -63,8 +65,10 @@ def sniff(data: bytes) -> Content:
         return Content.WEBP
     if data[:2] == b"BM" and not _is_text(data):
         return Content.BMP
+    if data.startswith(ZIPS):
+        return Content.ZIP
     if _is_nifti(data):
-        raise UnreadableFile("This is a NIfTI volume, which is not opened yet: export the slice as DICOM.")
+        return Content.NIFTI
     for signature, kind in OTHER:
         if data.startswith(signature):
             raise UnreadableFile(f"This is {kind}, not a picture: {OPENED}.")

@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 from pydicom import dcmread
@@ -36,11 +36,11 @@ from pydicom.uid import (
 )
 
 from chat_app.errors import TooLarge, UnreadableFile
-from chat_app.imaging import apart, codestream
-from chat_app.imaging.facts import body_part, facts, modality
+from chat_app.imaging import burned, codestream, geometry, render
+from chat_app.imaging.decode import decode
+from chat_app.imaging.facts import body_part, facts, modality, withheld
 from chat_app.imaging.limits import Limits
-from chat_app.imaging.render import render
-from chat_app.records import Image
+from chat_app.records import Frame, Image, Plane
 
 # pydicom's warnings quote the value they complain of, which may be a patient's name, on stderr and in the
 # log; every fault that matters comes as an exception.
@@ -63,9 +63,28 @@ DAMAGE = (
     PILImage.DecompressionBombError,
 )
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-# In this order, and no other in this process: gdcm ends the process on damaged data, and the RLE decoder of
-# pylibjpeg panics past every `except Exception`.
-DECODERS = ("pydicom", "pyjpegls", "pylibjpeg", "pillow")
+SHOWING = "What this DICOM file says of how to show its pixels is damaged: export it again."
+PHOTOMETRIC = (
+    "MONOCHROME1",
+    "MONOCHROME2",
+    "PALETTE COLOR",
+    "RGB",
+    "YBR_FULL",
+    "YBR_FULL_422",
+    "YBR_ICT",
+    "YBR_RCT",
+)
+# How pixels are stored (PS3.3 C.7.6.3), as pydicom's decoders call it.
+DESCRIPTION = {
+    "rows": "Rows",
+    "columns": "Columns",
+    "samples_per_pixel": "SamplesPerPixel",
+    "bits_allocated": "BitsAllocated",
+    "bits_stored": "BitsStored",
+    "pixel_representation": "PixelRepresentation",
+    "planar_configuration": "PlanarConfiguration",
+}
+MOST_READS = 2_000_000  # an enhanced multi-frame is read in up to 300 parts a frame
 PIECE = 4096  # bytes of a deflate stream; they become 4 MB at most
 PREAMBLE = b"\0" * 128 + b"DICM"
 
@@ -76,6 +95,7 @@ class DicomFile:
 
     dataset: FileDataset
     frames: int
+    limits: Limits
 
     @classmethod
     def open(cls, data: bytes, limits: Limits) -> DicomFile:
@@ -87,37 +107,112 @@ class DicomFile:
             frames = int(dataset.get("NumberOfFrames") or 1)
             limits.check_frame(int(dataset.Rows), int(dataset.Columns))
             limits.check_frames(frames)
+            if int(dataset.SamplesPerPixel) not in (1, 3):
+                raise UnreadableFile(
+                    "The pixels of this file are neither grey nor of three colours: export it again."
+                )
             _check_length(dataset, frames)
-        return cls(dataset, frames)
+        return cls(dataset, frames, limits)
+
+    def frame(self, number: int) -> Frame:
+        """One frame, decoded, before any window; from 1.
+
+        Raises:
+            UnreadableFile: it cannot be decoded, or not in time, or how to show it is not known.
+            TooLarge: it needs more memory than is allowed.
+        """
+        with mapped(_undecodable(self.dataset)):
+            stored = self._stored(number)
+        with mapped(SHOWING):
+            return render.frame(self.dataset, number, stored)
+
+    def plane(self, number: int) -> Plane:
+        """How one frame lies in the patient, as far as the file says; from 1."""
+        with mapped("What this DICOM file says of where its pixels lie is damaged: export it again."):
+            return geometry.plane(self.dataset, number)
+
+    def describe(self) -> dict[str, Any]:
+        """What an Image says of the file, by the names of its fields."""
+        from chat_app.imaging.header import origin  # which opens files through this one
+
+        with mapped(SHOWING):
+            return {
+                "format": "DICOM",
+                "modality": modality(self.dataset),
+                "body_part": body_part(self.dataset),
+                "facts": facts(self.dataset),
+                "origin": origin(self.dataset),
+                "withheld": withheld(self.dataset),
+                "caution": burned.caution(self.dataset),
+            }
 
     def image(self, name: str, sha256: str, frame: int) -> Image:
         """The chosen frame as a workstation shows it."""
-        with mapped(f"The pixel data ({_syntax(self.dataset)}) cannot be decoded: export it uncompressed."):
-            stored = _decode(self.dataset, frame)
-        with mapped("What this DICOM file says of how to show its pixels is damaged: export it again."):
-            rendered = render(self.dataset, frame, stored)
-            return Image(
-                name=name,
-                pixels=rendered.pixels,
-                sha256=sha256,
-                format="DICOM",
-                modality=modality(self.dataset),
-                body_part=body_part(self.dataset),
-                frame=frame,
-                frames=self.frames,
-                window=rendered.window,
-                facts=facts(self.dataset),
-                notes=rendered.notes,
+        decoded = self.frame(frame)
+        with mapped(SHOWING):
+            shown = render.rendered(decoded)
+        return Image(
+            name=name,
+            pixels=shown.pixels,
+            sha256=sha256,
+            frame=frame,
+            frames=self.frames,
+            window=shown.window,
+            notes=shown.notes,
+            plane=self.plane(frame),
+            **self.describe(),
+        )
+
+    def _stored(self, number: int) -> NDArray[Any]:
+        """Stored values of one frame, the only one decoded: (rows, columns), or (rows, columns, 3) in RGB."""
+        dataset = self.dataset
+        if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+            stored = _decompressed(dataset, self._stream(number), self.limits)
+        else:
+            stored = pixel_array(dataset, index=number - 1)
+        if stored.shape not in ((dataset.Rows, dataset.Columns), (dataset.Rows, dataset.Columns, 3)):
+            raise ValueError(f"a frame of shape {stored.shape} is no picture")
+        return stored
+
+    def _stream(self, number: int) -> bytes:
+        """One compressed frame; raises UnreadableFile when it is not of the size that the header says."""
+        offsets = self.dataset.get("ExtendedOffsetTable"), self.dataset.get("ExtendedOffsetTableLengths")
+        stream = get_frame(
+            self.dataset.PixelData,
+            number - 1,
+            number_of_frames=self.frames,
+            extended_offsets=None if None in offsets else offsets,
+        )
+        if codestream.size(stream) not in (None, (self.dataset.Columns, self.dataset.Rows)):
+            raise UnreadableFile(
+                "The compressed picture is not of the size its header says: export it again."
             )
+        return stream
 
 
 def _parse(data: bytes, limits: Limits) -> FileDataset:
-    dataset = dcmread(io.BytesIO(_inflated(data, limits)), force=True)
+    dataset = dcmread(Watched(_inflated(data, limits), limits.seconds), force=True)
     if "TransferSyntaxUID" not in dataset.file_meta:
         is_implicit, is_little = dataset.original_encoding
         bare = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
         dataset.file_meta.TransferSyntaxUID = bare if is_little else ExplicitVRBigEndian
     return dataset
+
+
+class Watched(io.BytesIO):
+    """A file whose reading ends after so many parts or seconds: 200 MB of empty elements become 10 GB."""
+
+    def __init__(self, data: bytes, seconds: float) -> None:
+        super().__init__(data)
+        self.reads, self.end = 0, monotonic() + seconds
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MOST_READS or monotonic() > self.end:
+            raise TooLarge(
+                "The header of this DICOM file has too many parts: export its pictures one by one."
+            )
+        return super().read(size)
 
 
 def _inflated(data: bytes, limits: Limits) -> bytes:
@@ -188,36 +283,24 @@ def _check_length(dataset: FileDataset, frames: int) -> None:
         )
 
 
-def _decode(dataset: FileDataset, frame: int) -> NDArray[Any]:
-    """Stored values of one frame, the only one decoded: (rows, columns), or (rows, columns, 3) in RGB."""
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if not syntax.is_encapsulated:
-        stored = pixel_array(dataset, index=frame - 1)
-    else:
-        stream = _codestream(dataset, frame)
-        available = get_decoder(syntax).available_plugins
-        plugin = next((name for name in DECODERS if name in available), "")
-        if plugin:
-            stored = pixel_array(dataset, index=frame - 1, decoding_plugin=plugin)
-        else:
-            stored = apart.decode(dataset, stream)
-    if stored.shape not in ((dataset.Rows, dataset.Columns), (dataset.Rows, dataset.Columns, 3)):
-        raise ValueError(f"a frame of shape {stored.shape} is no picture")
-    return np.asarray(stored)
+def _decompressed(dataset: FileDataset, stream: bytes, limits: Limits) -> NDArray[Any]:
+    """What a worker makes of one compressed frame; of the header only how it is stored goes over."""
+    photometric = str(dataset.PhotometricInterpretation)
+    description = {word: int(dataset.get(keyword) or 0) for word, keyword in DESCRIPTION.items()}
+    return decode(
+        "dicom",
+        stream,
+        limits,
+        syntax=str(dataset.file_meta.TransferSyntaxUID),
+        photometric_interpretation=photometric if photometric in PHOTOMETRIC else "MONOCHROME2",
+        **description,
+    ).values
 
 
-def _codestream(dataset: FileDataset, frame: int) -> bytes:
-    """One compressed frame; raises UnreadableFile when it is not of the size that the header says."""
-    offsets = dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths")
-    stream = get_frame(
-        dataset.PixelData,
-        frame - 1,
-        number_of_frames=int(dataset.get("NumberOfFrames") or 1),
-        extended_offsets=None if None in offsets else offsets,
-    )
-    if codestream.size(stream) not in (None, (dataset.Columns, dataset.Rows)):
-        raise UnreadableFile("The compressed picture is not of the size its header says: export it again.")
-    return stream
+def _undecodable(dataset: FileDataset) -> str:
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return "The pixel data of this DICOM file does not fit its header: export it again."
+    return f"The pixel data ({_syntax(dataset)}) cannot be decoded: export it uncompressed."
 
 
 def _syntax(dataset: FileDataset) -> str:

@@ -6,7 +6,10 @@ A free text, a name, a date or an identifier has no form here, so none can pass,
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c as table
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
@@ -30,7 +33,6 @@ BODY_PARTS = (
 DIRECTIONS = r"[APRLHF]{1,3}(/[APRLHF]{1,3})?"
 FORMS = {
     "PatientSex": "M|F|O",
-    "PatientAge": r"(?!000)\d{3}[DWMY]",
     "Laterality": "R|L",
     "ImageLaterality": "R|L|U|B",
     "ViewPosition": "AP|PA|LL|RL|RLD|LLD|RLO|LLO|LAT|LATERAL|CC|ML|MLO|LM|LMO|XCC|XCCL|XCCM|FB|SIO|ISO|CV|AT",
@@ -47,8 +49,13 @@ NUMBERS = {
     "RepetitionTime": 100_000,
     "EchoTime": 10_000,
 }
+REMOVED = frozenset(map(tuple, table.ALL_TAGS)) - frozenset(map(tuple, table.U_TAGS))
+MOST_UNREAD = 1_000_000  # bytes of a sequence that is opened only to list what it holds
+PER_FRAME = "PerFrameFunctionalGroupsSequence"
 NO_CONTRAST = ("", "NO", "NONE", "N", "0", "WITHOUT", "UNKNOWN")
 MOST_CHARACTERS = 16
+AGE = re.compile(r"(?!000)(\d{3})([DWMY])")
+OLDEST = 90  # years; older people are too few to be told apart (45 CFR 164.514(b)(2)(i)(C))
 
 
 def modality(dataset: Dataset) -> str:
@@ -65,13 +72,47 @@ def body_part(dataset: Dataset) -> str:
 def facts(dataset: Dataset) -> dict[str, str]:
     """What the header states in the forms above, by DICOM keyword; a value out of form is left out.
 
-    Of a contrast agent only that there was one ("yes"): its name is free text.
+    Of the age the decade; of a contrast agent only that there was one ("yes"): its name is free text.
     """
     values = {keyword: _code(dataset.get(keyword), form) for keyword, form in FORMS.items()}
     values |= {keyword: _number(dataset.get(keyword), most) for keyword, most in NUMBERS.items()}
+    values["PatientAge"] = band(str(dataset.get("PatientAge") or ""))
     agent = str(dataset.get("ContrastBolusAgent") or "").strip().upper()
     values["ContrastBolusAgent"] = "" if agent in NO_CONTRAST else "yes"
     return {keyword: value for keyword, value in values.items() if value}
+
+
+def band(age: str) -> str:
+    """An age as the first year of its decade ("047Y" is "040Y"); "" for one that is no age."""
+    match = AGE.fullmatch(age.strip())
+    if not match:
+        return ""
+    years = int(match[1]) if match[2] == "Y" else 0
+    return f"{min(years // 10 * 10, OLDEST):03d}Y"
+
+
+def withheld(dataset: Dataset) -> tuple[str, ...]:
+    """Keywords of what the header says of the patient and nothing of ours repeats, sorted.
+
+    They are the attributes that PS3.15 Table E.1-1 removes or empties, wherever they stand and carry a value.
+    """
+    return tuple(sorted(set(_removed(dataset)) - {*FORMS, *NUMBERS, "BodyPartExamined", "PatientAge"}))
+
+
+def _removed(dataset: Dataset) -> Iterator[str]:
+    """Looks at no value but whether there is one, so that a damaged element costs nothing."""
+    tags = dataset.keys()  # to go over the dataset itself would read every element
+    for tag in tags:
+        element = dataset.get_item(tag)
+        if element is None or not element.value:
+            continue
+        is_unread = isinstance(element.value, bytes) and len(element.value) > MOST_UNREAD
+        if (tag.group, tag.element) in REMOVED:
+            yield keyword_for_tag(tag)
+        elif not is_unread and dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ":
+            # Of the frames of a multi-frame the first, as all of them state the same attributes.
+            for item in dataset[tag].value[:1] if keyword_for_tag(tag) == PER_FRAME else dataset[tag].value:
+                yield from _removed(item)
 
 
 def _code(raw: object, form: str) -> str:

@@ -1,4 +1,4 @@
-"""Stored values of one DICOM frame become what a workstation shows.
+"""Stored values of one DICOM frame become a Frame, and a Frame becomes what a workstation shows.
 
 In DICOM's order: modality transform, VOI, presentation; windows and tables are applied by highdicom. Its
 Image would do the whole chain, but refuses big-endian files and SOP classes it does not list, lets a
@@ -14,81 +14,155 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from highdicom.color import ColorManager
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset
 
 from chat_app.errors import UnreadableFile
-from chat_app.imaging import lut, voi
+from chat_app.imaging import lut, overlay, presets, voi
 from chat_app.imaging.grey import scale
-from chat_app.records import Window
+from chat_app.records import Frame, Look, Window
 
 if TYPE_CHECKING:
     from chat_app.records import Pixels
 
+    Padding = tuple[float, float] | None
+
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
-MACROS = ("PixelValueTransformationSequence", "FrameVOILUTSequence")
+MACROS = ("PixelValueTransformationSequence", "FrameVOILUTSequence", "CTImageFrameTypeSequence")
 SETTINGS = (
     "ModalityLUTSequence",
     "RescaleSlope",
     "RescaleIntercept",
+    "RescaleType",
     "VOILUTSequence",
     "WindowCenter",
     "WindowWidth",
+    "WindowCenterWidthExplanation",
     "VOILUTFunction",
+    "FrameType",
 )
+OUTSIDE = -1.0  # stands for padding behind a modality table, whose values are never negative
+INVERTED = "Inverted: the file stores white as its lowest value."
 
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """Pixels as shown, the window used (None for a lookup table, or none), and what was done in words."""
+    """Pixels as shown, the window used (None for a table, colour, or values as stored), and what was done."""
 
     pixels: Pixels
     window: Window | None
     notes: tuple[str, ...]
 
 
-def render(dataset: FileDataset, frame: int, stored: NDArray[Any]) -> Rendered:
-    """The frame in 8 bits: (rows, columns) grey or (rows, columns, 3) RGB.
+def frame(dataset: FileDataset, number: int, stored: NDArray[Any]) -> Frame:
+    """One frame before any window, with the ways to show it; from 1, for its own functional group.
 
-    stored: (rows, columns) or (rows, columns, 3), as decoded. frame: from 1, for its own window.
+    stored: (rows, columns) or (rows, columns, 3), as decoded.
+
+    Raises:
+        UnreadableFile: the colour space is none that is known.
     """
     photometric = str(dataset.PhotometricInterpretation)
-    notes = _left_out(dataset)
+    drawn = overlay.drawn(dataset, number, stored.shape[:2])
+    notes = ["Overlays of the file are not drawn."] if drawn is not None else []
     if stored.ndim == 3:
-        return Rendered(_colour(dataset, stored), None, ("Colour, shown as stored.", *notes))
+        return Frame(_colour(dataset, stored), overlay=drawn, notes=(*_of_colour(dataset), *notes))
     if photometric == "PALETTE COLOR":
         pixels = lut.palette(dataset, stored, is_little=_is_little(dataset))
-        return Rendered(pixels, None, ("Colour from the palette of the file.", *notes))
+        return Frame(pixels, overlay=drawn, notes=("Colour from the palette of the file.", *notes))
     if photometric not in MONOCHROME:
         raise UnreadableFile("The colour space of this DICOM file is not known: export it as grey or RGB.")
-    pixels, window, note = _grey(dataset, _settings(dataset, frame), stored)
-    if not _is_inverted(dataset):
-        return Rendered(pixels, window, (note, *notes))
-    return Rendered(
-        255 - pixels, window, (note, "Inverted: the file stores white as its lowest value.", *notes)
+    is_inverted = _is_inverted(dataset)
+    settings = _settings(dataset, number)
+    values, padding, slope, intercept = _values(dataset, settings, stored)
+    return Frame(
+        values,
+        slope,
+        intercept,
+        inverted=is_inverted,
+        padding=padding,
+        overlay=drawn,
+        looks=_looks(dataset, settings, Grey(values, slope, intercept, padding)),
+        notes=(*([INVERTED] if is_inverted else []), *notes),
     )
 
 
-def _grey(dataset: FileDataset, settings: Dataset, stored: NDArray[Any]) -> voi.Shown:
-    values = _modality(dataset, settings, stored)
-    if settings.get("VOILUTSequence"):
-        return voi.by_table(settings.VOILUTSequence, values, is_little=_is_little(dataset))
-    function = voi.function(settings)
-    if function == "LINEAR" and stored.dtype.kind == "f":
-        function = "LINEAR_EXACT"  # LINEAR counts whole steps, of which real numbers have none
-    windows = voi.windows(settings, function)
-    if windows:
-        return voi.by_window(windows, values, function)
-    if _is_display_ready(dataset, settings):
-        return stored.astype(np.uint8), None, "8-bit values shown as stored: the file has no window."
-    return voi.by_percentile(values, _padding(dataset, stored))
+def show(shown: Frame, look: Look | None = None, *, overlay: bool = False) -> Pixels:
+    """The frame in 8 bits, (rows, columns) or (rows, columns, 3): under its first look when none is given.
+
+    Padding is black, and so is what is not a number, whether the frame is inverted or not.
+    overlay: draws the file's own overlay in white.
+    """
+    pixels = _grey(shown, look or shown.looks[0]) if shown.looks else shown.values
+    if overlay and shown.overlay is not None:
+        pixels = pixels.copy()
+        pixels[shown.overlay] = 255
+    return pixels
 
 
-def _settings(dataset: Dataset, frame: int) -> Dataset:
+def rendered(shown: Frame, look: Look | None = None) -> Rendered:
+    """The same with the window that was used and what was done, in words."""
+    if not shown.looks:
+        return Rendered(show(shown), None, shown.notes)
+    look = look or shown.looks[0]
+    is_window = look.table is None and look.name != voi.STORED and look.window.name != voi.FLAT
+    said = voi.said(look, shown.looks)
+    notes = (said, *shown.notes) if said else shown.notes
+    return Rendered(show(shown, look), look.window if is_window else None, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Grey:
+    """Values with what makes them the modality's units, and which of them are padding."""
+
+    values: NDArray[Any]
+    slope: float
+    intercept: float
+    padding: Padding
+
+
+def _looks(dataset: FileDataset, settings: Dataset, grey: Grey) -> tuple[Look, ...]:
+    is_real = grey.values.dtype.kind == "f" and "PixelData" not in dataset
+    found = voi.looks(settings, is_real=is_real, is_little=_is_little(dataset))
+    if not found and _is_display_ready(dataset, settings):
+        found = (voi.AS_STORED,)
+    if not found:
+        real = grey.values[~_is_padding(grey.values, grey.padding)]
+        found = (voi.percentiles(real, grey.slope, grey.intercept),)
+    return (*found, *presets.looks(dataset, settings))
+
+
+def _grey(shown: Frame, look: Look) -> Pixels:
+    pixels = _looked(shown, look)
+    if shown.inverted:
+        np.subtract(255, pixels, out=pixels)
+    if shown.padding is not None:
+        pixels[_is_padding(shown.values, shown.padding)] = 0
+    if shown.values.dtype.kind == "f":
+        pixels[np.isnan(shown.values)] = 0
+    return pixels
+
+
+def _looked(shown: Frame, look: Look) -> Pixels:
+    """Grey of every value; worked out once for each value that occurs where that is less work."""
+    values = shown.values
+    if values.dtype.kind == "f" or not values.size:
+        return voi.apply(look, _units(shown, values))
+    low, high = int(values.min()), int(values.max())
+    if high - low >= values.size:
+        return voi.apply(look, _units(shown, values))
+    every = voi.apply(look, _units(shown, np.arange(low, high + 1)))
+    return every[values.astype(np.int32) - low]
+
+
+def _units(shown: Frame, values: NDArray[Any]) -> NDArray[np.float64]:
+    return values.astype(np.float64) * shown.slope + shown.intercept
+
+
+def _settings(dataset: Dataset, number: int) -> Dataset:
     """What decides the look of one frame; its own functional group wins over the shared one and the file."""
     shared = dataset.get("SharedFunctionalGroupsSequence", [])[:1]
-    own = dataset.get("PerFrameFunctionalGroupsSequence", [])[frame - 1 : frame]
+    own = dataset.get("PerFrameFunctionalGroupsSequence", [])[number - 1 : number]
     gathered = Dataset()
     for source in _with_macros([dataset, *shared, *own]):
         for keyword in SETTINGS:
@@ -104,31 +178,55 @@ def _with_macros(groups: Sequence[Dataset]) -> Iterator[Dataset]:
             yield from group.get(macro, [])[:1]
 
 
-def _modality(dataset: FileDataset, settings: Dataset, stored: NDArray[Any]) -> NDArray[Any]:
-    """Stored values to the modality's units, HU for CT (PS3.3 C.11.1)."""
+def _values(
+    dataset: FileDataset, settings: Dataset, stored: NDArray[Any]
+) -> tuple[NDArray[Any], Padding, float, float]:
+    """Stored values and their line to the modality's units, or a table's output (PS3.3 C.11.1)."""
+    padding = _padding(dataset, stored)
     if settings.get("ModalityLUTSequence"):
-        return lut.read(settings.ModalityLUTSequence[0], is_little=_is_little(dataset)).apply(stored)
+        table = lut.read(settings.ModalityLUTSequence[0], is_little=_is_little(dataset))
+        values = table.apply(stored).astype(np.uint16)
+        if padding is None:
+            return values, None, 1.0, 0.0
+        kept = np.where(_is_padding(stored, padding), np.float32(OUTSIDE), values.astype(np.float32))
+        return kept, (OUTSIDE, OUTSIDE), 1.0, 0.0
     slope, intercept = settings.get("RescaleSlope"), settings.get("RescaleIntercept")
-    if slope is None and intercept is None:
-        return stored
-    return stored.astype(np.float64) * float(1 if slope is None else slope) + float(intercept or 0)
+    return narrow(stored), padding, float(1 if slope is None else slope), float(intercept or 0)
+
+
+def narrow(stored: NDArray[Any]) -> NDArray[Any]:
+    """16 bits where they hold every value, else real numbers of 32 bits."""
+    for kind in (np.uint16, np.int16):
+        if np.can_cast(stored.dtype, kind):
+            return stored.astype(kind)
+    return stored.astype(np.float32)
 
 
 def _colour(dataset: Dataset, stored: NDArray[Any]) -> Pixels:
-    """RGB brought to 8 bits, through the file's ICC profile when it has one."""
+    """RGB brought to 8 bits."""
     top = 2 ** int(dataset.BitsStored) - 1
-    rgb = stored.astype(np.uint8) if top == 255 else scale(stored, 0, top)
-    profile = dataset.get("ICCProfile")
-    return np.asarray(ColorManager(profile).transform_frame(rgb)) if profile else rgb
+    return stored.astype(np.uint8, copy=False) if top == 255 else scale(stored, 0, top)
 
 
-def _padding(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which pixels only fill the frame and must not decide its window (PS3.3 C.7.5.1.1.2)."""
+def _of_colour(dataset: Dataset) -> list[str]:
+    has_profile = bool(dataset.get("ICCProfile"))
+    return ["Colour, shown as stored.", *(["The colour profile of the file is not applied."] * has_profile)]
+
+
+def _padding(dataset: Dataset, stored: NDArray[Any]) -> Padding:
+    """The values that only fill the frame (PS3.3 C.7.5.1.1.2), whichever signedness they are written in."""
     value = dataset.get("PixelPaddingValue")
-    if value is None or stored.dtype.kind == "f":
-        return np.zeros(stored.shape, np.bool_)
-    ends = np.array([value, dataset.get("PixelPaddingRangeLimit", value)]).astype(stored.dtype)
-    return np.asarray((stored >= ends.min()) & (stored <= ends.max()))
+    if value is None or value == "" or stored.dtype.kind == "f":
+        return None
+    limit = dataset.get("PixelPaddingRangeLimit")
+    ends = np.array([value, value if limit is None or limit == "" else limit]).astype(stored.dtype)
+    return float(ends.min()), float(ends.max())
+
+
+def _is_padding(values: NDArray[Any], padding: Padding) -> NDArray[np.bool_]:
+    if padding is None:
+        return np.zeros(values.shape, np.bool_)
+    return np.asarray((values >= padding[0]) & (values <= padding[1]))
 
 
 def _is_inverted(dataset: Dataset) -> bool:
@@ -147,14 +245,3 @@ def _is_display_ready(dataset: Dataset, settings: Dataset) -> bool:
 def _is_little(dataset: FileDataset) -> bool:
     is_little = dataset.original_encoding[1]
     return sys.byteorder == "little" if is_little is None else is_little
-
-
-def _left_out(dataset: Dataset) -> list[str]:
-    """What a workstation would also do and this does not, in words."""
-    notes = []
-    if len(dataset.group_dataset(0x6000)):
-        notes.append("Overlays of the file are not drawn.")
-    spacing = voi.numbers(dataset.get("PixelAspectRatio")) or voi.numbers(dataset.get("PixelSpacing"))
-    if len(spacing) == 2 and spacing[1] > 0 and abs(spacing[0] / spacing[1] - 1) > 0.01:
-        notes.append("Pixels are not square: the proportions are those of the stored rows and columns.")
-    return notes
