@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from orthanc import Orthanc, running
 from PIL import Image as Pillow
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
@@ -47,6 +48,13 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("shared data is not beside this checkout")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    """A real picture archive, shared by the tests that need one."""
+    with running(tmp_path_factory.mktemp("orthanc")) as server:
+        yield server
 
 
 def ramp(rows: int = 40, columns: int = 60, most: int = 255) -> np.ndarray[Any, Any]:
