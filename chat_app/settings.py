@@ -18,6 +18,7 @@ class Settings:
 
     model: a card's name. seed, temperature: 0 is greedy. host, port: where the page listens.
     upload_mb: largest file taken. question_characters: longest question taken.
+    dicomweb: address of a DICOMweb server to pull studies from, "" for none; user and password for it.
     """
 
     model: str = "nano"
@@ -28,6 +29,9 @@ class Settings:
     port: int = 7860
     upload_mb: int = 200
     question_characters: int = 4000
+    dicomweb: str = ""
+    dicomweb_user: str = ""
+    dicomweb_password: str = ""
 
 
 def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:

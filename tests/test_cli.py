@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dicoms import series
+from orthanc import PASSWORD, USER, Orthanc
+from pydicom import dcmread
 from pydicom.pixels.decoders.base import Decoder
 
 from chat_app import assistant, cli, doctor, prompts, training
@@ -24,7 +27,10 @@ from chat_app.models.scripted import Scripted
 from chat_app.records import ModelId
 
 ROOT = Path(__file__).parent.parent
-VERBS = ("serve", "ask", "draft", "models", "templates", "train", "evaluate", "doctor")
+VERBS = (
+    *("serve", "ask", "draft", "deidentify", "pull", "push"),
+    *("models", "templates", "train", "evaluate", "doctor"),
+)
 HEAVY = {"torch", "transformers", "gradio", "numpy", "PIL", "pydicom", "langchain_core", "pydantic"}
 
 Run = Callable[..., tuple[int, str, str]]
@@ -140,6 +146,93 @@ def test_a_frame_of_several_has_to_be_chosen(run: Run, scripted: Scripted, dicom
     )
     scripted.enqueue("Yes.")
     assert run("ask", path, "-q", "?", "--frame", 2)[0] == 0
+
+
+def test_a_folder_of_slices_is_one_picture_of_which_one_is_chosen(
+    run: Run, scripted: Scripted, tmp_path: Path
+) -> None:
+    series(tmp_path, [0, 5, 10, 15, 20])
+    assert "5 frames" in run("ask", tmp_path, "-q", "?")[2]
+    scripted.enqueue("Liver.")
+    code, out, _ = run("ask", tmp_path, "-q", "?", "--frame", 2, "--json")
+    assert code == 0
+    assert json.loads(out)["views"][0]["image"] == "image 1, slice 2"
+
+
+def test_what_else_lies_in_a_folder_is_said_and_stops_nothing(
+    run: Run, scripted: Scripted, picture: Any, tmp_path: Path
+) -> None:
+    picture()
+    (tmp_path / "notes.txt").write_text("John Doe, 31.12.1962")
+    scripted.enqueue("Normal.")
+    code, out, err = run("ask", tmp_path, "-q", "?")
+    assert code == 0 and out.startswith("Normal.")
+    assert err.count("\n") == 1 and "This is text" in err and "Doe" not in err
+
+
+def test_a_picture_that_may_show_a_name_waits_until_someone_has_looked(
+    run: Run, scripted: Scripted, dicom: Any
+) -> None:
+    path = dicom(Modality="US")
+    code, _, err = run("ask", path, "-q", "?")
+    assert code == 2 and "look at it" in err
+    assert not scripted.history
+    scripted.enqueue("A liver.")
+    assert run("ask", path, "-q", "?", "--looked")[0] == 0
+
+
+# De-identifying, and the archive
+
+
+def test_deidentify_writes_copies_without_names_and_says_what_was_withheld(
+    run: Run, dicom: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    dicom("in/jane.dcm")
+    code, out, err = run("deidentify", tmp_path / "in", tmp_path / "out")
+    assert (code, err) == (0, "")
+    assert "PatientName (1)" in out
+    (copy,) = (tmp_path / "out").rglob("*.dcm")
+    assert copy.name == "0001.dcm" and b"Doe" not in copy.read_bytes()
+
+
+def test_under_one_key_a_file_gets_the_same_uids_every_time(run: Run, dicom: Any, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    dicom("in/jane.dcm")
+    (tmp_path / "key").write_bytes(bytes(range(32)))
+    for place in ("one", "two"):
+        assert run("deidentify", tmp_path / "in", tmp_path / place, "--key", tmp_path / "key")[0] == 0
+    run("deidentify", tmp_path / "in", tmp_path / "three")
+    first, second, third = (
+        dcmread(next((tmp_path / place).rglob("*.dcm"))).SOPInstanceUID for place in ("one", "two", "three")
+    )
+    assert first == second != third
+
+
+def test_a_key_of_a_few_letters_hides_nothing_and_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("short")
+    code, _, err = run("deidentify", tmp_path, tmp_path / "out", "--key", tmp_path / "key")
+    assert code == 2 and "long random text" in err
+
+
+@pytest.mark.parametrize("command", [("pull",), ("push", "file.dcm")])
+def test_without_a_server_nothing_is_pulled_or_pushed(run: Run, command: tuple[str, ...]) -> None:
+    code, _, err = run(*command)
+    assert code == 3 and "LIGHTBOX_DICOMWEB" in err
+
+
+def test_a_study_is_pushed_found_and_pulled(
+    run: Run, dicom: Any, tmp_path: Path, orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTBOX_DICOMWEB_USER", USER)
+    monkeypatch.setenv("LIGHTBOX_DICOMWEB_PASSWORD", PASSWORD)
+    path = dicom(PatientID="cli-1", StudyInstanceUID="1.2.3.4.1", SeriesInstanceUID="1.2.3.4.2")
+    assert run("push", path, "--server", orthanc.url)[0] == 0
+    code, out, _ = run("pull", "cli-1", "--server", orthanc.url)
+    assert code == 0 and out.strip().endswith("1.2.3.4.1")
+    target = tmp_path / "pulled"
+    assert run("pull", "--study", "1.2.3.4.1", "-o", target, "--server", orthanc.url)[0] == 0
+    assert len(list(target.iterdir())) == 1
 
 
 # Drafting

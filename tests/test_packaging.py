@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import chat_app
-from chat_app import cli
+from chat_app.cli import arguments
 from chat_app.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +30,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFUSED = {"pylibjpeg-libjpeg"}
 
 # Modules whose name on PyPI is another one.
-NAMES = {"PIL": "pillow"}
+NAMES = {"PIL": "pillow", "dicomanonymizer": "dicom-anonymizer"}
 
 SETTINGS = {
     "model": "which model answers; `lightbox models` lists them",
@@ -41,6 +41,9 @@ SETTINGS = {
     "port": "port the page listens on",
     "upload_mb": "largest file taken, in megabytes",
     "question_characters": "longest question taken, in characters",
+    "dicomweb": "address of a DICOMweb server to pull studies from; none by default",
+    "dicomweb_user": "who asks that server",
+    "dicomweb_password": "and with what password",
 }
 
 
@@ -63,6 +66,13 @@ def dependencies() -> dict[str, Requirement]:
     return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
+def extras() -> dict[str, Requirement]:
+    """What the extras for users bring, beside the dependencies of all."""
+    every = PROJECT["project"]["optional-dependencies"]
+    lines = [line for name in every if name != "test" for line in every[name]]
+    return {canonicalize_name(each.name): each for each in map(Requirement, lines)}
+
+
 # Requirements
 
 
@@ -73,9 +83,9 @@ def test_the_space_installs_what_the_project_does() -> None:
     )
 
 
-@pytest.mark.parametrize("name", dependencies())
+@pytest.mark.parametrize("name", dependencies() | extras())
 def test_a_dependency_is_bounded_above_and_what_is_installed_lies_within(name: str) -> None:
-    requirement = dependencies()[name]
+    requirement = (dependencies() | extras())[name]
     assert any(specifier.operator in {"<", "<="} for specifier in requirement.specifier)
     assert requirement.specifier.contains(metadata.version(name))
 
@@ -87,7 +97,7 @@ def test_no_copyleft_decoder_comes_in() -> None:
 def test_everything_imported_is_a_dependency() -> None:
     used = {name for path in PACKAGE.rglob("*.py") for name in imported(path)}
     foreign = used - sys.stdlib_module_names - {"chat_app"}
-    assert {canonicalize_name(NAMES.get(name, name)) for name in foreign} <= set(dependencies())
+    assert {canonicalize_name(NAMES.get(name, name)) for name in foreign} <= set(dependencies() | extras())
 
 
 def imported(path: Path) -> set[str]:
@@ -125,7 +135,7 @@ def test_the_tests_are_one_command_and_ci_runs_it() -> None:
 
 
 def test_the_help_is_the_command_s_own() -> None:
-    assert between("help") == cli._parser().format_help()
+    assert between("help") == arguments.parser().format_help()
 
 
 def test_the_settings_table_is_complete() -> None:

@@ -1,0 +1,157 @@
+"""What each command is called with, and the help that says so."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from chat_app import __version__
+from chat_app.cli import verbs
+
+EPILOG = (
+    "Not a medical device: it writes drafts that a clinician checks. "
+    "Nothing leaves this machine but what you push."
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="lightbox",
+        description="Open a medical image, ask about it in turns, leave with a draft report.",
+        epilog=EPILOG,
+        formatter_class=_wide,
+    )
+    top.add_argument("-V", "--version", action="version", version=f"lightbox {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    reading = (_serve, _ask, _draft, _deidentify, _pull, _push)
+    for add in (*reading, _models, _templates, _train, _evaluate, _doctor):
+        add(commands)
+    return top
+
+
+def _wide(prog: str) -> argparse.HelpFormatter:
+    """The same help on every terminal, so that README can show it."""
+    return argparse.HelpFormatter(prog, width=96, max_help_position=28)
+
+
+def _command(commands: Any, name: str, verb: verbs.Verb, says: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=says, description=says, epilog=EPILOG, formatter_class=_wide
+    )
+    parser.set_defaults(verb=verb)
+    return parser
+
+
+def _serve(commands: Any) -> None:
+    parser = _command(commands, "serve", verbs.serve, "Open the page in a browser.")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: 7860)")
+    parser.add_argument("--no-browser", action="store_true", help="only say the address")
+    _about_model(parser)
+
+
+def _ask(commands: Any) -> None:
+    parser = _command(commands, "ask", verbs.ask, "Ask one question about one or more pictures.")
+    _about_pictures(parser)
+    parser.add_argument("-q", "--question", required=True, metavar="TEXT", help="what to ask")
+    parser.add_argument("--json", action="store_true", help="print one JSON object with everything kept")
+    _about_model(parser)
+
+
+def _draft(commands: Any) -> None:
+    parser = _command(commands, "draft", verbs.draft, "Draft a report about one or more pictures.")
+    _about_pictures(parser)
+    parser.add_argument("--template", required=True, metavar="NAME", help="see: lightbox templates")
+    parser.add_argument("--history", metavar="TEXT", help="the clinical history, in your words")
+    parser.add_argument("--comparison", metavar="TEXT", help="the earlier studies you compared with")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write a .md or .json file instead")
+    _about_model(parser)
+
+
+def _deidentify(commands: Any) -> None:
+    parser = _command(
+        commands, "deidentify", verbs.deidentify, "Copy DICOM files without what identifies anyone."
+    )
+    parser.add_argument("source", type=Path, metavar="IN", help="folder of DICOM files; it is left as it is")
+    parser.add_argument("target", type=Path, metavar="OUT", help="a folder that is new or empty")
+    key = "file with a secret that the new UIDs hang on: same file, same UIDs (default: a new secret)"
+    parser.add_argument("--key", type=Path, metavar="FILE", help=key)
+    unseen = "keep pictures that may show a name where nothing can read them (without the extra ocr)"
+    parser.add_argument("--unseen-pixels", action="store_true", help=unseen)
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+
+
+def _pull(commands: Any) -> None:
+    parser = _command(commands, "pull", verbs.pull, "Fetch a study from the DICOMweb server, or search it.")
+    parser.add_argument("search", nargs="?", default="", metavar="TEXT", help="patient or study to look for")
+    parser.add_argument("--study", metavar="UID", help="fetch this one")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="into this new or empty folder")
+    _about_server(parser)
+
+
+def _push(commands: Any) -> None:
+    parser = _command(commands, "push", verbs.push, "Send DICOM files to the DICOMweb server, as they are.")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="DICOM files")
+    _about_server(parser)
+
+
+def _models(commands: Any) -> None:
+    _command(commands, "models", verbs.models, "List the models that can be chosen.")
+
+
+def _templates(commands: Any) -> None:
+    _command(commands, "templates", verbs.templates, "List the report templates.")
+
+
+def _train(commands: Any) -> None:
+    parser = _command(commands, "train", verbs.train, "Train the embedded model from labelled pictures.")
+    parser.add_argument("model", choices=["nano"], help="which model")
+    _about_data(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/nano"),
+        metavar="DIR",
+        help="where it is written, and taken up again (default: runs/nano)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="same seed and data, same weights (default: 0)")
+
+
+def _evaluate(commands: Any) -> None:
+    parser = _command(
+        commands, "evaluate", verbs.evaluate, "Score a model on labelled pictures, and on black ones."
+    )
+    parser.add_argument("model", help="which model (see: lightbox models)")
+    _about_data(parser)
+    parser.add_argument("--split", default="test", help="which split (default: test)")
+    parser.add_argument("--task", action="append", default=[], metavar="NAME", help="only this; repeatable")
+    parser.add_argument("--limit", type=int, default=100, help="most rows a task; 0 is all (default: 100)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _doctor(commands: Any) -> None:
+    _command(
+        commands, "doctor", verbs.doctor, "Check this installation; exit code 1 when something is broken."
+    )
+
+
+def _about_pictures(parser: argparse.ArgumentParser) -> None:
+    says = "picture or DICOM files, folders, zip archives"
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help=says)
+    parser.add_argument("--frame", type=int, metavar="N", help="of a picture that holds several, from 1")
+    looked = "you have looked: no name is burnt into the pictures"
+    parser.add_argument("--looked", action="store_true", help=looked)
+
+
+def _about_data(parser: argparse.ArgumentParser) -> None:
+    says = "labelled pictures: a folder a set, each with records.jsonl"
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help=says)
+
+
+def _about_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", metavar="URL", help="its address (default: LIGHTBOX_DICOMWEB)")
+
+
+def _about_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME", help="which model (see: lightbox models)")

@@ -1,0 +1,258 @@
+"""The verbs: each takes what was typed, does it through the Python API, prints, and gives the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chat_app import settings
+from chat_app.errors import InputError, SetupError
+
+if TYPE_CHECKING:
+    from chat_app.assistant import Assistant
+    from chat_app.dicomweb import Server
+    from chat_app.records import Answer, Box, Conversation, Image, Report
+
+Kind = TypeVar("Kind")
+Verb = Callable[[argparse.Namespace], int]
+
+MEGABYTE = 1_000_000
+LEAST_SECRET = 16  # bytes: what nobody tries one by one
+
+
+def serve(options: argparse.Namespace) -> int:
+    from chat_app.assistant import Assistant
+    from chat_app.ui import page
+
+    chosen = settings.load({"host": options.host, "port": options.port, "model": options.model})
+    page.serve(Assistant(chosen), chosen, opened=_say_address, open_browser=not options.no_browser)
+    return 0
+
+
+def _say_address(address: str) -> None:
+    print(f"Lightbox is open at {address} (Ctrl+C closes it).", flush=True)
+
+
+def ask(options: argparse.Namespace) -> int:
+    from chat_app.exporters import json as form
+    from chat_app.records import Answer
+
+    assistant, conversation = _opened(options)
+    names = [image.name for image in conversation.study.images]
+    answer = _last(assistant.ask(conversation, options.question, images=names), Answer)
+    print(_json(form.answer(answer)) if options.json else _readable(answer))
+    return 0
+
+
+def draft(options: argparse.Namespace) -> int:
+    from chat_app import prompts
+    from chat_app.records import Report
+
+    prompts.template(options.template)  # a wrong name is said before the model is loaded
+    write = _exporter(options.output)
+    assistant, conversation = _opened(options)
+    told = {"history": options.history, "comparison": options.comparison}
+    given = {name: text for name, text in told.items() if text is not None}
+    report = _last(assistant.draft(conversation, options.template, told=given), Report)
+    if options.output:
+        _write(options.output, write(report))
+    else:
+        print(write(report), end="")
+    return 0
+
+
+def deidentify(options: argparse.Namespace) -> int:
+    from chat_app.imaging import deidentify as cleaning
+
+    key = _secret(options.key)
+    unseen = options.unseen_pixels
+    summary = cleaning.folder(options.source, options.target, key, unseen_pixels=unseen, say=_progress)
+    print(_json(summary.as_data()) if options.json else summary.as_text())
+    return 0
+
+
+def _secret(path: Path | None) -> bytes:
+    if path is None:
+        return secrets.token_bytes(32)
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise InputError("The key file cannot be read: check its path and permissions.") from error
+    if len(key) < LEAST_SECRET:
+        raise InputError(f"The key file holds fewer than {LEAST_SECRET} bytes: put a long random text there.")
+    return key
+
+
+def pull(options: argparse.Namespace) -> int:
+    server = _server(options)
+    if options.study is None:
+        for found in server.search(options.search):
+            print(found.line)
+        return 0
+    if options.output is None:
+        raise InputError("Where to? Name a new folder with -o.")
+    from chat_app import imaging
+
+    count = server.pull(options.study, options.output, limits=imaging.Limits(), say=_progress)
+    print(f"{count} files were fetched.")
+    return 0
+
+
+def push(options: argparse.Namespace) -> int:
+    pushed = _server(options).push(options.files)
+    print(pushed.as_text())
+    return 0 if not pushed.refused else 2
+
+
+def _server(options: argparse.Namespace) -> Server:
+    from chat_app import dicomweb
+
+    chosen = settings.load({"dicomweb": options.server})
+    if not chosen.dicomweb:
+        raise SetupError("No DICOMweb server is named: set LIGHTBOX_DICOMWEB or pass --server.")
+    server = dicomweb.Server(
+        chosen.dicomweb, user=chosen.dicomweb_user, password=chosen.dicomweb_password
+    )
+    if server.warning:
+        print(f"lightbox: {server.warning}", file=sys.stderr)
+    return server
+
+
+def models(options: argparse.Namespace) -> int:
+    from chat_app.models import cards
+
+    for card in cards.known():
+        print(f"{card.name:12} {card.label}")
+    return 0
+
+
+def templates(options: argparse.Namespace) -> int:
+    from chat_app import prompts
+
+    for name in prompts.templates():
+        print(f"{name:20} {prompts.template(name).title}")
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    from chat_app.training import nano
+
+    print(nano.train(options.data, options.out, seed=options.seed))
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    from chat_app import evaluation
+
+    result = evaluation.evaluate(
+        _loaded(settings.load({"model": options.model, "temperature": 0.0})),
+        options.data,
+        options.split,
+        names=options.task,
+        limit=options.limit,
+        say=_progress,
+    )
+    print(_json(evaluation.as_data(result)) if options.json else evaluation.as_text(result))
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    from chat_app import doctor as checks
+
+    found = checks.examine()
+    for check in found:
+        print(f"{'ok    ' if check.sound else 'BROKEN'}  {check.name:12}  {check.says}")
+    return int(not all(check.sound for check in found))
+
+
+def _loaded(chosen: settings.Settings) -> Assistant:
+    from chat_app.assistant import Assistant
+
+    assistant = Assistant(chosen)
+    assistant.load(_progress)
+    return assistant
+
+
+def _opened(options: argparse.Namespace) -> tuple[Assistant, Conversation]:
+    """The assistant and a conversation over the files, which are read first because that fails sooner."""
+    from chat_app import imaging
+    from chat_app.models import cards
+    from chat_app.records import Conversation
+
+    chosen = settings.load({"model": options.model})
+    slices = cards.card(chosen.model).contract.slices
+    limits = imaging.Limits(file_bytes=chosen.upload_mb * MEGABYTE)
+    opened = imaging.study(options.images, limits=limits)
+    for sentence in opened.refused:
+        print(f"lightbox: {sentence}", file=sys.stderr)
+    conversation = Conversation()
+    for image in opened.images:
+        conversation = conversation.with_image(_cleared(image, options, slices))
+    return _loaded(chosen), conversation
+
+
+def _cleared(image: Image, options: argparse.Namespace, slices: int) -> Image:
+    """The picture at the frame that was chosen, cleared to be asked about when its owner has looked."""
+    from chat_app.errors import FrameNeeded
+    from chat_app.imaging import burned
+
+    if image.frames > 1 and options.frame is None and slices == 1:
+        raise FrameNeeded(image.frames)
+    seen = burned.check(image)
+    shown = seen.at(options.frame) if image.frames > 1 and options.frame else seen
+    return replace(shown, caution="") if options.looked else shown
+
+
+def _last(pieces: Iterable[object], kind: type[Kind]) -> Kind:
+    """What the straight line ends with; the pieces before it are for a page that shows them as they come."""
+    *_, last = pieces
+    if not isinstance(last, kind):
+        raise TypeError(f"Expected one {kind.__name__} at the end, not {type(last).__name__}.")
+    return last
+
+
+def _readable(answer: Answer) -> str:
+    boxes = [f"[{number}] {_place(box)}" for number, box in enumerate(answer.boxes, 1)]
+    cautions = [f"Warning: {warning}" for warning in answer.warnings]
+    speaker = ": ".join(filter(None, (answer.model.name, answer.model.label)))
+    return "\n".join([answer.text, *boxes, *cautions, f"({speaker})"])
+
+
+def _json(form: Any) -> str:
+    import json
+
+    return json.dumps(form, ensure_ascii=False, indent=2)
+
+
+def _place(box: Box) -> str:
+    x0, y0, x1, y1 = (round(corner) for corner in box.corners)
+    return f"{box.label or 'box'} in {box.image}: pixels {x0}, {y0} to {x1}, {y1}"
+
+
+def _exporter(output: Path | None) -> Callable[[Report], str]:
+    """How the report is written: by the file's ending, as Markdown where there is no file."""
+    from chat_app import exporters
+
+    known = exporters.known()
+    ending = output.suffix.lower() if output else ".md"
+    if ending not in known:
+        raise InputError(f"The output file must end in {' or '.join(known)}.")
+    return known[ending]
+
+
+def _write(output: Path, text: str) -> None:
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError("The output file cannot be written there: choose another folder.") from error
+
+
+def _progress(words: str) -> None:
+    """Says how long work goes on to whoever watches; a pipe or a log is spared."""
+    if sys.stderr.isatty():
+        print(words, file=sys.stderr)
