@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
+# Without a GPU and without WebGL: what the page can do there, it can do anywhere.
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-3d-apis",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -43,10 +47,71 @@ class Visitor:
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} {message.location['url']}")
 
     def drop(self, *paths: Path) -> None:
         self.page.locator("#drop input[type=file]").set_input_files([str(path) for path in paths])
+
+    def open_folder(self, path: Path) -> None:
+        with self.page.expect_file_chooser() as chosen:
+            self.page.locator("#folder").click()
+        chosen.value.set_files(str(path))
+
+    @property
+    def port(self) -> Locator:
+        """The canvas of the picture on show, with what lies over it."""
+        return self.page.locator(".port").first
+
+    @property
+    def prior(self) -> Locator:
+        return self.page.locator(".port").nth(1)
+
+    def shows(self, frame: int, port: Locator | None = None) -> None:
+        """Waits until that frame has been painted."""
+        expect(port or self.port).to_have_attribute("data-frame", str(frame))
+
+    def clear(self) -> None:
+        """Clears everything away and waits until no picture is shown."""
+        self.page.locator("#clear").click()
+        expect(self.port).not_to_have_attribute("data-frame", re.compile("."))
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.port.press(key)
+
+    def button(self, name: str) -> Locator:
+        return self.page.locator(".viewer").get_by_role("button", name=name, exact=True)
+
+    def choose(self, what: str, option: str) -> None:
+        self.page.locator(f"[data-choose={what}]").select_option(option)
+
+    def wheel(self, notches: int, port: Locator | None = None) -> None:
+        (port or self.port).hover()
+        for _ in range(abs(notches)):
+            self.page.mouse.wheel(0, 100 if notches > 0 else -100)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
+        """Drags between two points of the port, in CSS pixels from its corner."""
+        place = self.port.bounding_box()
+        assert place
+        mouse = self.page.mouse
+        mouse.move(place["x"] + start[0], place["y"] + start[1])
+        mouse.down(button=button)  # type: ignore[arg-type]
+        mouse.move(place["x"] + (start[0] + end[0]) / 2, place["y"] + (start[1] + end[1]) / 2)
+        mouse.move(place["x"] + end[0], place["y"] + end[1])
+        mouse.up(button=button)  # type: ignore[arg-type]
+
+    def settles(self) -> None:
+        """Waits until two pictures of the screen have been drawn."""
+        self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
+    def region(self) -> tuple[float, ...]:
+        """The region that stands beside the question box: x0, y0, x1, y1."""
+        words = self.page.locator("#region").inner_text()
+        found = re.search(r"(\d+)-(\d+) x (\d+)-(\d+)", words)
+        assert found, words
+        x0, x1, y0, y1 = map(float, found.groups())
+        return x0, y0, x1, y1
 
     def example(self, label: str) -> None:
         self.page.get_by_text(label, exact=True).click()
@@ -130,9 +195,17 @@ class Visitor:
 
 
 @contextmanager
-def visiting(address: str) -> Iterator[Visitor]:
-    """A visitor at that address in Debian's Chromium, at 1280 x 800."""
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield Visitor(browser.new_page(viewport={"width": 1280, "height": 800}), address)
+        yield browser
         browser.close()
+
+
+@contextmanager
+def visiting(browser: Browser, address: str, **screen: Any) -> Iterator[Visitor]:
+    """A visitor at that address in a session of its own, at 1280 x 800 unless the screen is another."""
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **screen})
+    yield Visitor(context.new_page(), address)
+    context.close()

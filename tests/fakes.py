@@ -49,11 +49,12 @@ def digest_of(path: Path) -> str:
 class Echo:
     """Answers "image 1 is <digest>, turn 1: <question>", word by word with a pause after each.
 
-    reply: what it says instead, when given. left: how many answers nobody waited for.
+    reply: what it says instead, when given. label: of its box. left: how many answers nobody waited for.
     """
 
     pause: float = 0.0
     reply: str = ""
+    label: str = "half"
     gate: threading.Event | None = None
     left: int = 0
     contract: Contract = CONTRACT
@@ -74,13 +75,15 @@ class Echo:
         question: str,
         *,
         images: Sequence[str] = (),
+        region: Box | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[str | Answer]:
         if not question.strip():
             raise BadQuestion("The question is empty: type one.")
         pictures = [conversation.study.named(name) for name in images]
         turn = len(conversation.turns) + 1
-        text = self.reply or f"{self._digests(pictures)}, turn {turn}: {question}"
+        asked = f"{question} in {region.corners} of {region.image}" if region else question
+        text = self.reply or f"{self._digests(pictures)}, turn {turn}: {asked}"
         said, stopped = "", False
         try:
             for word in text.split(" "):
@@ -92,7 +95,7 @@ class Echo:
         except GeneratorExit:
             self.left += 1
             raise
-        boxes = [Box(0, 0, each.columns / 2, each.rows / 2, "half", each.name) for each in pictures[:1]]
+        boxes = [Box(0, 0, each.columns / 2, each.rows / 2, self.label, each.place) for each in pictures[:1]]
         yield Answer(
             said.strip(),
             MODEL,
@@ -110,9 +113,11 @@ class Echo:
         template: str,
         *,
         told: Mapping[str, str] | None = None,
+        images: Sequence[str] = (),
         stop: threading.Event | None = None,
     ) -> Iterator[Section | Report]:
-        wanted, pictures, sections = prompts.template(template), conversation.study.images, []
+        pictures = [conversation.study.named(name) for name in images]
+        wanted, sections = prompts.template(template), []
         for each in wanted.sections:
             time.sleep(self.pause)
             words = self.reply or f"{each.title} of {self._digests(pictures)}."
@@ -121,11 +126,10 @@ class Echo:
                 statement = Statement(told[each.name], Source.TOLD, "told by you")
             sections.append(Section(each.name, each.title, (statement,), each.code))
             yield sections[-1]
-        names = tuple(each.name for each in pictures)
-        yield Report(template, wanted.title, tuple(sections), MODEL, "p", 0, images=names)
+        yield Report(template, wanted.title, tuple(sections), MODEL, "p", 0, images=tuple(images))
 
     def _digests(self, pictures: Sequence[Image]) -> str:
-        return " and ".join(f"{each.name} is {digest(each)}" for each in pictures) or "no picture"
+        return " and ".join(f"{each.place} is {digest(each)}" for each in pictures) or "no picture"
 
 
 class NoNetwork(examples.Network):
@@ -138,12 +142,12 @@ class NoNetwork(examples.Network):
 @contextmanager
 def opened(assistant: Any) -> Iterator[str]:
     """The address of a page over this assistant, on a port of its own."""
-    page = Page(assistant, Settings(port=_free_port()), NoNetwork())
+    page = Page(assistant, Settings(port=free_port()), NoNetwork())
     yield page.listen()
     page.demo.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import fakes
 import pytest
 from fakes import Echo, digest_of
 
-from chat_app import settings
+from chat_app import imaging, settings
 from chat_app.assistant import Assistant
 from chat_app.ui import examples
 
@@ -26,16 +27,24 @@ pytestmark = [
 HOSTILE = "<img src=x onerror=hit()> [a](javascript:hit()) ${hit()} {{hit()}} $$x$$ <b>bold</b> www.a.example"
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from browsing import chromium
+
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
-def visit() -> Iterator[Callable[..., Any]]:
-    """Opens the page over an assistant, and a browser on it."""
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens the page over an assistant, and a visitor on it."""
     from browsing import visiting
 
     with ExitStack() as stack:
 
         def start(assistant: Any) -> Any:
             address = stack.enter_context(fakes.opened(assistant))
-            return stack.enter_context(visiting(address))
+            return stack.enter_context(visiting(browser, address))
 
         yield start
 
@@ -122,12 +131,37 @@ def test_hostile_words_are_shown_and_nothing_of_them_runs(visit: Callable[..., A
     quiet(visitor)
 
 
-def test_a_cine_is_opened_at_the_frame_that_is_chosen(visit: Callable[..., Any]) -> None:
+def test_a_cine_opens_as_a_stack_to_be_scrolled(visit: Callable[..., Any]) -> None:
     visitor = visit(Echo())
     visitor.example("Heart, ultrasound, 30 frames")
-    visitor.page.get_by_label("Frame, 1 to 30").fill("7")
-    visitor.page.get_by_role("button", name="Show this frame").click()
-    visitor.sees("frame 7 of 30")
+    visitor.sees("30 frames")
+    visitor.shows(1)
+    visitor.wheel(6)
+    visitor.shows(7)
+    quiet(visitor)
+
+
+def test_a_picture_with_a_name_in_it_waits_for_a_look(
+    visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*args: Any, **kwargs: Any) -> imaging.Opened:
+        images = study(*args, **kwargs).images
+        return imaging.Opened(tuple(replace(image, caution=f"Look first. {HOSTILE}") for image in images))
+
+    study = imaging.study
+    monkeypatch.setattr(imaging, "study", held)
+    visitor = visit(Echo())
+    strip = visitor.page.locator("#caution")
+    visitor.example("Abdomen, MR")
+    visitor.sees("image 1")
+    assert HOSTILE in strip.inner_text()
+    visitor.page.locator("#looked").click()
+    strip.wait_for(state="hidden")
+    visitor.example("Spine, CT")
+    visitor.sees("image 2")
+    visitor.page.locator("#leave").click()
+    visitor.sees("image 1")
+    assert visitor.ask("What?").startswith("image 1 is")
     quiet(visitor)
 
 

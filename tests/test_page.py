@@ -8,6 +8,7 @@ import shutil
 import socket
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -41,7 +42,7 @@ from chat_app.settings import Settings
 from chat_app.ui import chat, components, examples, intake, report, viewer, words
 from chat_app.ui.desk import Desk
 from chat_app.ui.loading import Loading
-from chat_app.ui.page import DELETE, Page, build, private_folder
+from chat_app.ui.page import DELETE, Page, private_folder
 
 MODEL = ModelId("echo", "0" * 64)
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ${1+1} {{1+1}} $$x$$"
@@ -64,33 +65,6 @@ def answer(text: str = "Clear.", boxes: tuple[Box, ...] = (), warnings: tuple[st
 
 
 # What is shown
-
-
-def test_boxes_are_drawn_only_on_their_own_picture() -> None:
-    boxes = (Box(10, 10, 30, 30, "mass", "image 1"),)
-    plain, boxed = viewer.drawn(image()), viewer.drawn(image(), boxes)
-    assert not np.array_equal(plain, boxed)
-    assert np.array_equal(viewer.drawn(image("image 2"), boxes), plain)
-
-
-def test_a_box_is_drawn_where_it_lies() -> None:
-    square = image(rows=100, columns=100)
-    boxed = viewer.drawn(square, (Box(50, 50, 90, 90, "", "image 1"),))
-    changed = np.argwhere((boxed != viewer.drawn(square)).any(axis=2))
-    scale = boxed.shape[0] / 100
-    assert np.allclose(changed.min(axis=0), 50 * scale, atol=2)
-    assert np.allclose(changed.max(axis=0), 90 * scale, atol=2)
-
-
-def test_the_second_box_keeps_the_number_two() -> None:
-    one, two = Box(10, 10, 50, 30, "", "image 2"), Box(10, 10, 50, 30, "", "image 1")
-    as_first, as_second = viewer.drawn(image(), (two,)), viewer.drawn(image(), (one, two))
-    assert not np.array_equal(as_first, as_second)
-
-
-def test_small_pictures_are_enlarged_and_large_ones_reduced() -> None:
-    assert max(viewer.drawn(image(rows=64, columns=32)).shape) == viewer.SHORTEST
-    assert max(viewer.drawn(image(rows=3000, columns=2000)).shape) == viewer.LONGEST
 
 
 def test_a_picture_travels_as_its_own_pixels() -> None:
@@ -188,7 +162,7 @@ def test_a_model_that_cannot_be_loaded_says_so() -> None:
 def test_installed_examples_open_without_a_network(example: examples.Example, no_internet: None) -> None:
     desk = Desk()
     examples.place(desk, example)
-    assert desk.names == ("image 1",) or desk.pending[0].frames == 30
+    assert desk.names == ("image 1",)
     desk.clear()
 
 
@@ -237,14 +211,48 @@ def test_a_file_larger_than_the_setting_allows_is_not_opened(tmp_path: Path) -> 
     path = tmp_path / "large.png"
     Pillow.effect_noise((1200, 1200), 90).save(path)
     here, desk = Page(Echo(), Settings(upload_mb=1)), Desk()  # type: ignore[arg-type]
-    here.open(desk, [path])
+    list(here.open(desk, [path]))
     assert desk.names == ()
-    Page(Echo(), Settings(upload_mb=9)).open(desk, [path])  # type: ignore[arg-type]
+    list(Page(Echo(), Settings(upload_mb=9)).open(desk, [path]))  # type: ignore[arg-type]
     assert desk.names == ("image 1",)
 
 
+def test_uploads_stay_with_the_desk_and_go_with_it(tmp_path: Path) -> None:
+    desk, film = Desk(), written(tmp_path / "a", 10, "Doe^Jane.png")
+    intake.take(desk, [film])
+    film.unlink()
+    assert desk.folder and desk.image and desk.image.stack
+    folder = Path(desk.folder.name)
+    assert folder.stat().st_mode & 0o777 == 0o700 and "Doe" not in str(list(folder.iterdir()))
+    assert desk.image.stack.frame(1).values.shape == (20, 30)
+    desk.clear()
+    assert not folder.exists()
+
+
+def test_a_zip_opens_as_what_is_in_it(tmp_path: Path) -> None:
+    films = [written(tmp_path / str(grey), grey) for grey in (10, 200)]
+    with zipfile.ZipFile(tmp_path / "both.zip", "w") as archive:
+        for number, film in enumerate(films):
+            archive.write(film, f"{number}")
+        archive.writestr("notes", "no picture at all")
+    desk = Desk()
+    with pytest.warns(UserWarning, match="holds no picture|not a picture|cannot"):
+        intake.take(desk, [tmp_path / "both.zip"])
+    assert desk.names == ("image 1", "image 2")
+    desk.clear()
+
+
+def test_a_full_desk_takes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "MOST_PICTURES", 2)
+    desk = Desk()
+    with pytest.warns(UserWarning, match="at most 2"):
+        intake.take(desk, [written(tmp_path / str(grey), grey) for grey in (10, 100, 200)])
+    assert desk.names == ("image 1", "image 2")
+    desk.clear()
+
+
 def test_only_what_was_laid_out_stands_on_the_page() -> None:
-    demo = build(Echo(), Settings())  # type: ignore[arg-type]
+    demo = Page(Echo(), Settings()).demo  # type: ignore[arg-type]
     top = [
         block for block in demo.children if not isinstance(block, (gr.Row, gr.Markdown, gr.State, gr.Timer))
     ]
@@ -300,17 +308,15 @@ def typed(visitor: Client) -> list[str]:
 def test_only_deliberate_names_are_public(opened: Callable[..., str]) -> None:
     endpoints = client(opened(Echo())).view_api(return_format="dict")["named_endpoints"]
     assert set(endpoints) == {
-        "/open", "/frame", "/example", "/ask", "/draft", "/markdown", "/json", "/clear"
+        "/open", "/example", "/ask", "/draft", "/markdown", "/json", "/clear"
     }  # fmt: skip
 
 
-def test_a_file_of_several_frames_waits_for_the_choice(opened: Callable[..., str]) -> None:
+def test_a_cine_opens_whole_at_its_first_frame(opened: Callable[..., str]) -> None:
     visitor, cine = client(opened(Echo())), examples.installed(examples.INSTALLED[-1])
     opening(visitor, cine)
-    assert asking(visitor, "What?").startswith("no picture")
-    visitor.predict(7, api_name="/frame")
-    seventh = intake.imaging.read(cine, name="image 1", frame=7)
-    assert asking(visitor, "What?").startswith(f"image 1 is {digest(seventh)}")
+    first = intake.imaging.read(cine, name="image 1", frame=1)
+    assert asking(visitor, "What?").startswith(f"image 1, frame 1 is {digest(first)}")
 
 
 def test_the_same_file_is_not_opened_twice(opened: Callable[..., str], tmp_path: Path) -> None:
@@ -416,7 +422,7 @@ def test_no_picture_is_written_to_the_disk(opened: Callable[..., str], tmp_path:
 
 
 def test_uploads_do_not_outlive_their_minute() -> None:
-    page = build(Echo(), Settings())
+    page = Page(Echo(), Settings()).demo  # type: ignore[arg-type]
     assert page.delete_cache == DELETE and sum(DELETE) <= 70
 
 

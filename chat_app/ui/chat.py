@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from chat_app.records import Answer, Conversation, Turn
-from chat_app.ui.desk import Desk
+from chat_app.records import Answer, Box, Conversation, Turn
+from chat_app.ui import caution
+from chat_app.ui.desk import Desk, whose
 from chat_app.ui.faults import told
 from chat_app.ui.loading import Loading
-from chat_app.ui.words import sources, spoken
+from chat_app.ui.words import placed, sources, spoken
 
 if TYPE_CHECKING:
     from chat_app.assistant import Assistant
@@ -45,6 +46,8 @@ class Pane:
             elem_id="chat",
         )
         self.about = gr.CheckboxGroup([], label="Ask about", visible=False, elem_id="about")
+        self.caution = caution.Pane()
+        self.region = gr.Markdown(visible=False, elem_id="region")
         self.box = gr.Textbox(
             label="Your question",
             placeholder="Ask about the picture; Enter sends",
@@ -63,13 +66,13 @@ class Pane:
             self.basis = gr.Markdown(latex_delimiters=[], elem_id="basis")
 
     def ask(self, desk: Desk, question: str, about: Sequence[str]) -> Iterator[Update]:
-        """Streams the answer to a new question."""
-        names = tuple(name for name in about if name in desk.names) if self.several else ()
-        names = names or self._about(desk)
+        """Streams the answer to a new question, about the slices on show and the region drawn on one."""
+        ticked = tuple(name for name in about if name in desk.names) if self.several else ()
+        names, region = self._places(desk, ticked or self._about(desk)), desk.region
         number = len(desk.conversation.turns)
         yield {self.box: ""}
         shown: Update = {}
-        for shown in self._turn(desk, question, names, number):
+        for shown in self._turn(desk, question, names, number, region):
             yield shown
         if len(desk.conversation.turns) == number:
             yield shown | {self.box: _box(question)}
@@ -79,7 +82,7 @@ class Pane:
         number, turns = message // 2, desk.conversation.turns
         if number < len(turns):
             words = html.unescape(question) or turns[number].question
-            yield from self._turn(desk, words, turns[number].images, number)
+            yield from self._turn(desk, words, turns[number].images, number, turns[number].region)
         else:
             yield self.render(desk) | self.beside(desk)
 
@@ -100,9 +103,16 @@ class Pane:
         return {
             self.chatbot: messages(desk.conversation),
             self.about: gr.CheckboxGroup(names, value=list(self._about(desk)), visible=choose),
+            self.region: self.drawn(desk),
             self.box: gr.Textbox(submit_btn=True, stop_btn=False),
             self.basis: sources(desk.answer.statements) if desk.answer else "",
+            **self.caution.render(desk),
         }
+
+    def drawn(self, desk: Desk) -> gr.Markdown:
+        """The region in words, beside the question it will go with."""
+        words = f"▢ {placed(desk.region)}" if desk.region else ""
+        return gr.Markdown(words, visible=bool(words))
 
     def _about(self, desk: Desk) -> tuple[str, ...]:
         """What a question is about when nothing is ticked; a model that takes one sees the one on show."""
@@ -110,18 +120,28 @@ class Pane:
             return desk.about
         return (desk.shown,) if desk.shown else ()
 
-    def _turn(self, desk: Desk, question: str, names: tuple[str, ...], number: int) -> Iterator[Update]:
+    def _places(self, desk: Desk, names: Sequence[str]) -> tuple[str, ...]:
+        """The frames of these pictures that were looked at last; a region brings its own picture first."""
+        region = desk.region
+        if region is None:
+            return tuple(map(desk.place, names))
+        others = [name for name in names if name != whose(region.image)] if self.several else []
+        return (region.image, *map(desk.place, others))
+
+    def _turn(
+        self, desk: Desk, question: str, names: tuple[str, ...], number: int, region: Box | None
+    ) -> Iterator[Update]:
         with told(), desk.working("answer") as stop:
             earlier, text = desk.conversation.before(number), ""
             busy = gr.Textbox(submit_btn=False, stop_btn=True)
             yield {self.chatbot: messages(earlier, question, "…"), self.box: busy}
             while not self.loading.wait(0.5):
                 yield {self.chatbot: messages(earlier, question, WAITING)}
-            for piece in self.assistant.ask(earlier, question, images=names, stop=stop):
+            for piece in self.assistant.ask(earlier, question, images=names, region=region, stop=stop):
                 if not desk.owns("answer", stop):
                     break
                 if isinstance(piece, Answer):
-                    desk.record(Turn(question, piece.images or names, piece), number)
+                    desk.record(Turn(question, piece.images or names, piece, region), number)
                 else:
                     text += piece
                     yield {self.chatbot: messages(earlier, question, text)}
@@ -133,7 +153,7 @@ def messages(conversation: Conversation, question: str = "", words: str = "") ->
 
     One that renders no Markdown still renders HTML, so the words are escaped.
     """
-    said = [(turn.question, spoken(turn.answer)) for turn in conversation.turns]
+    said = [(turn.question, spoken(turn.answer, turn.region)) for turn in conversation.turns]
     if question:
         said.append((question, words))
     return [

@@ -1,4 +1,4 @@
-"""Two of gradio's components with one method of ours each: pixels leave no file, an upload leaves one."""
+"""Some of gradio's components with a method of ours each: pixels leave no file, an upload leaves one."""
 
 from __future__ import annotations
 
@@ -32,14 +32,18 @@ def _paths(_: gr.File, uploads: ListFiles | FileData | None) -> list[Path]:
     return [Path(file.path) for file in files]
 
 
-def _changed(base: Any, name: str, **methods: Any) -> Any:
+def changed(base: Any, name: str, **methods: Any) -> Any:
+    """The component of that base with these methods in the place of its own."""
     # A class statement would make gradio's metaclass write a .pyi file beside this one.
     body = {"is_template": True, "__module__": __name__, **methods}
     return ABCMeta.__new__(type(base), name, (base,), body)
 
 
 # A `gr.Image` that shows an array of pixels inside the answer itself and puts no file of it on the disk.
-Picture = _changed(gr.Image, "Picture", postprocess=_inline)
+Picture = changed(gr.Image, "Picture", postprocess=_inline)
 
 # A `gr.File` that gives the paths of the uploads; gradio's own leaves a second, empty file beside each.
-Drop = _changed(gr.File, "Drop", preprocess=_paths)
+Drop = changed(gr.File, "Drop", preprocess=_paths)
+
+# The same for a `gr.UploadButton`.
+Folder = changed(gr.UploadButton, "Folder", preprocess=_paths)

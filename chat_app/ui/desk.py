@@ -5,21 +5,18 @@ It knows nothing of gradio; one lives in each session's `gr.State` and nowhere e
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
 
-from chat_app.records import Answer, Box, Conversation, Image, Report, Turn
+from chat_app.records import NAME, Answer, Box, Conversation, Image, Report, Turn
 
-
-@dataclass(frozen=True)
-class Pending:
-    """A file of several frames, kept until one is chosen."""
-
-    path: Path
-    frames: int
+if TYPE_CHECKING:
+    from chat_app.dicomweb import Found
+    from chat_app.ui.slices import Lease
 
 
 @dataclass(eq=False)
@@ -27,14 +24,28 @@ class Desk:
     """One session's own things. Handlers change it in place, so no late answer can undo a fresh upload.
 
     fresh: names of the pictures that came since the last question. shown: the name of the one on show.
+    beside: of the one it is compared with. cut: the plane the one on show is cut anew in, "" as it came.
+    frames: which frame of each picture was looked at last. moves: grows when the viewer has to turn to it.
+    keys: places of the key images, "image 1, slice 5". region: what the next question is about.
+    notes: what was said when files were opened. folder: where the uploads lie while pictures need them.
+    leases: what the browser may fetch, by picture and cut.
     work: one event for each thing being generated; setting it ends the generation.
     """
 
     conversation: Conversation = field(default_factory=Conversation)
     report: Report | None = None
-    pending: tuple[Pending, ...] = ()
     fresh: tuple[str, ...] = ()
     shown: str = ""
+    beside: str = ""
+    cut: str = ""
+    frames: dict[str, int] = field(default_factory=dict)
+    moves: int = 0
+    keys: tuple[str, ...] = ()
+    region: Box | None = None
+    notes: tuple[str, ...] = ()
+    folder: tempfile.TemporaryDirectory[str] | None = None
+    leases: dict[tuple[str, str], Lease] = field(default_factory=dict)
+    found: dict[str, Found] = field(default_factory=dict)
     work: dict[str, threading.Event] = field(default_factory=dict)
 
     @contextmanager
@@ -70,32 +81,99 @@ class Desk:
     def add(self, image: Image) -> None:
         self.conversation = self.conversation.with_image(image)
         self.fresh = (*self.fresh, image.name)
-        self.shown = image.name
+        self.show(image.name)
+
+    def leave_out(self, name: str) -> None:
+        """Takes a picture away that nothing was asked about yet; the others keep their names."""
+        kept = tuple(image for image in self.images if image.name != name)
+        self.conversation = replace(self.conversation, study=replace(self.conversation.study, images=kept))
+        self.fresh = tuple(each for each in self.fresh if each != name)
+        self.keys = tuple(each for each in self.keys if whose(each) != name)
+        for key in [each for each in self.leases if each[0] == name]:
+            self.leases.pop(key).end()
+        if self.region and whose(self.region.image) == name:
+            self.region = None
+        self.beside = "" if self.beside == name else self.beside
+        if self.shown == name:
+            self.show(self.names[-1] if self.names else "")
+
+    def clear_caution(self, name: str) -> None:
+        """A person has looked at the picture and found no name in it."""
+        image = replace(self.picture(name), caution="")
+        self.conversation = replace(self.conversation, study=self.conversation.study.turned(image))
+
+    def show(self, name: str, frame: int = 0) -> None:
+        """Puts a picture on show, at the frame last looked at or at this one."""
+        if name != self.shown or frame:
+            self.cut = ""
+        self.shown = name
+        self.beside = "" if self.beside == name else self.beside
+        if frame:
+            self.frames[name] = frame
+            self.moves += 1
+
+    def mark(self, name: str, frame: int) -> None:
+        """Makes a frame a key image, or no longer one."""
+        place = self.place(name, frame)
+        marked = place in self.keys
+        self.keys = tuple(each for each in self.keys if each != place) if marked else (*self.keys, place)
 
     def record(self, turn: Turn, number: int) -> None:
         """Makes this the turn of that number (from 0); whatever came after it is gone."""
         self.conversation = self.conversation.before(number).with_turn(turn)
-        self.fresh = ()
-        boxed = {box.image for box in turn.answer.boxes} & set(self.names)
-        if boxed and self.shown not in boxed:
-            self.shown = min(boxed, key=self.names.index)
+        self.fresh, self.region = (), None
+        boxed = [box.image for box in turn.answer.boxes if whose(box.image) in self.names]
+        if boxed and self.place(self.shown) not in boxed:
+            place = min(boxed, key=lambda each: (whose(each) != self.shown, self.names.index(whose(each))))
+            self.show(whose(place), self.frame_of(place))
 
     def clear(self) -> None:
-        """An empty desk; what was being generated ends, and files that waited for a frame are deleted."""
+        """An empty desk; what was being generated ends, no frame can be fetched, the uploads are deleted."""
         self.halt()
-        for pending in self.pending:
-            pending.path.unlink(missing_ok=True)
+        for lease in self.leases.values():
+            lease.end()
+        if self.folder:
+            self.folder.cleanup()
         empty = Desk()
         for each in fields(self):
             setattr(self, each.name, getattr(empty, each.name))
 
     @property
+    def images(self) -> tuple[Image, ...]:
+        return self.conversation.study.images
+
+    @property
     def names(self) -> tuple[str, ...]:
-        return tuple(image.name for image in self.conversation.study.images)
+        return tuple(image.name for image in self.images)
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next picture; that of one left out is not given again while later ones stand."""
+        return max((int(name.split()[1]) for name in self.names), default=0) + 1
+
+    def picture(self, name: str) -> Image:
+        """The picture of that name, at the frame with which it came. Raises KeyError."""
+        return {image.name: image for image in self.images}[name]
 
     @property
     def image(self) -> Image | None:
-        return self.conversation.study.named(self.shown) if self.shown else None
+        return self.picture(self.shown) if self.shown else None
+
+    def frame(self, name: str) -> int:
+        """The frame of a picture that was looked at last, from 1."""
+        return self.frames.get(name, self.picture(name).frame)
+
+    def frame_of(self, place: str) -> int:
+        """The frame that a place means; the picture's own where it names none."""
+        match = NAME.fullmatch(place)
+        return int(match[2]) if match and match[2] else self.picture(whose(place)).frame
+
+    def place(self, name: str, frame: int = 0) -> str:
+        """What a question calls that frame, or the one last looked at: "image 1, slice 5"."""
+        if name not in self.names:
+            return ""
+        image = self.picture(name)
+        return replace(image, frame=frame or self.frame(name)).place
 
     @property
     def answer(self) -> Answer | None:
@@ -106,9 +184,15 @@ class Desk:
     def about(self) -> tuple[str, ...]:
         """The pictures the next question is about unless the user says otherwise."""
         turns = self.conversation.turns
-        return self.fresh or (turns[-1].images if turns else self.names)
+        before = turns[-1].images if turns else self.names
+        return self.fresh or tuple(dict.fromkeys(map(whose, before)))
 
     @property
     def boxes(self) -> tuple[Box, ...]:
         """The last answer's boxes, in the order of their numbers."""
         return self.answer.boxes if self.answer else ()
+
+
+def whose(place: str) -> str:
+    """The name of the picture that a place lies in: "image 1" of "image 1, slice 5"."""
+    return place.split(",")[0]

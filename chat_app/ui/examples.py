@@ -76,11 +76,12 @@ def row(label: str, shelf: Shelf, **looks: Any) -> gr.Dataset:
 
 def place(desk: Desk, example: Example) -> None:
     """Puts the example on the desk as if its file had been dropped."""
-    if example.file:
-        intake.take(desk, [installed(example)])
-        return
-    with told(), fetched(example) as path:
-        intake.take(desk, [path])
+    with told():
+        if example.file:
+            intake.place(desk, [installed(example)])
+            return
+        with fetched(example) as path:
+            intake.take(desk, [path])
 
 
 def installed(example: Example) -> Path:

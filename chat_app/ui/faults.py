@@ -6,14 +6,17 @@ import html
 import logging
 import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import gradio as gr
 
 from chat_app.errors import ChatAppError
 
 LOG = logging.getLogger(__name__)
+
+Given = TypeVar("Given")
 
 
 @contextmanager
@@ -28,14 +31,30 @@ def told() -> Iterator[None]:
     except ChatAppError as error:
         say(str(error))
     except Exception as error:
-        reference = uuid.uuid4().hex[:8]
-        LOG.error("%s: %s at %s", reference, type(error).__name__, _place(error))
-        say(f"Something went wrong here (reference {reference}). Nothing was lost: please try again.")
+        say(f"Something went wrong here (reference {_noted(error)}). Nothing was lost: please try again.")
+
+
+def attempted(call: Callable[[], Given]) -> Given | None:
+    """What the call gives, or None after a fault, where nobody reads sentences: a request of the viewer."""
+    try:
+        return call()
+    except ChatAppError:
+        return None
+    except Exception as error:
+        _noted(error)
+        return None
 
 
 def say(sentence: str) -> None:
     """A warning at the edge of the page, which gradio would render as HTML."""
     gr.Warning(html.escape(sentence), title="Please note")
+
+
+def _noted(error: BaseException) -> str:
+    """Logs the kind and the place of a fault of ours; the reference under which it stands there."""
+    reference = uuid.uuid4().hex[:8]
+    LOG.error("%s: %s at %s", reference, type(error).__name__, _place(error))
+    return reference
 
 
 def _place(error: BaseException) -> str:

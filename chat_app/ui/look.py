@@ -17,7 +17,7 @@ CSS = """
 main.fillable.app { max-width: none; padding: 12px 20px; gap: 10px; }
 .column, .row { gap: 10px; }
 #standing p, #caption p, #draft-status p { margin: 0; }
-#picture img { background: #000; }
+#picture, #picture .html-container { padding: 0; border: 0; }
 #drop .icon-wrap { display: none; }
 #drop .wrap { min-height: 0; padding-top: 20px; font-size: 0.85rem; line-height: 1.3; }
 #chat .placeholder-content { justify-content: center; padding: 24px; text-align: center; }

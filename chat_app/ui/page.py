@@ -29,6 +29,8 @@ from chat_app.ui.faults import told
 from chat_app.ui.loading import Loading
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from chat_app.assistant import Assistant
 
 LOG = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class Page:
         self.drafted = [self.desk, *self.report.render(empty)]
         with self.demo:
             self._wire_pictures()
+            self._wire_viewer()
             self._wire_chat()
             self._wire_report()
             self.timer.tick(self.progress, None, [self.status, self.fetched, self.timer], **QUIET)
@@ -95,17 +98,11 @@ class Page:
             _, address, _ = self.demo.launch(
                 server_name=self.settings.host,
                 server_port=self.settings.port,
-                max_file_size=f"{self.settings.upload_mb}mb",
                 inbrowser=open_browser,
                 prevent_thread_lock=True,
                 quiet=True,
                 share=False,
-                ssr_mode=False,
-                show_error=False,
-                run_history=False,
-                footer_links=[],
-                theme=look.THEME,
-                css=look.CSS,
+                **self.manner,
             )
         except OSError as error:
             place = f"Port {self.settings.port} on {self.settings.host}"
@@ -114,6 +111,20 @@ class Page:
         self.network.start()
         return str(address)
 
+    @property
+    def manner(self) -> dict[str, Any]:
+        """How gradio is to serve the page, launched or mounted."""
+        return {
+            "app_kwargs": {"routes": self.viewer.lending.routes},
+            "max_file_size": f"{self.settings.upload_mb}mb",
+            "ssr_mode": False,
+            "show_error": False,
+            "run_history": False,
+            "footer_links": [],
+            "theme": look.THEME,
+            "css": look.CSS,
+        }
+
     def _lay_out(self, assistant: Assistant) -> None:
         # gradio copies this empty desk for every session and calls `clear` when it forgets one.
         self.desk = gr.State(Desk(), delete_callback=Desk.clear)
@@ -121,7 +132,7 @@ class Page:
         gr.Markdown(f"{look.STANDING} Speaking: **{card.name}**, {card.label}.", elem_id="standing")
         self.status = gr.Markdown(visible=False, elem_id="status")
         with gr.Row():
-            with gr.Column(scale=5, min_width=320):
+            with gr.Column(scale=7, min_width=320):
                 self.viewer = viewer.Pane()
                 self.intake = intake.Pane()
                 self.installed = examples.row("Examples", examples.INSTALLED)
@@ -150,28 +161,76 @@ class Page:
             self.timer: gr.Timer(active=not (self.loading.ended and self.network.ended)),
         }
 
-    def open(self, desk: Desk, paths: list[Path]) -> Update:
+    def open(self, desk: Desk, paths: list[Path]) -> Iterator[Update]:
+        yield {self.viewer.caption: "Reading …"}
         intake.take(desk, paths, self.limits)
-        return self.render(desk)
+        self.chat.caution.turn(desk)
+        yield self.render(desk)
 
     def example(self, desk: Desk, number: int, shelf: examples.Shelf = examples.INSTALLED) -> Update:
         with told():
             examples.place(desk, shelf[number])
-        return self.render(desk)
-
-    def frame(self, desk: Desk, number: float) -> Update:
-        with told():
-            intake.choose(desk, int(number), self.limits)
-        return self.render(desk)
-
-    def leave(self, desk: Desk) -> Update:
-        intake.drop(desk)
+        self.chat.caution.turn(desk)
         return self.render(desk)
 
     def show(self, desk: Desk, name: str) -> Update:
         if name in desk.names:
-            desk.shown = name
+            desk.show(name)
         return self.viewer.render(desk)
+
+    def view(self, desk: Desk, event: gr.EventData) -> None:
+        """Which frame is looked at: a question is about that one. A cut anew has no frame of the file."""
+        said = viewer.said(event)
+        with told():
+            if not said.get("cut"):
+                image, frame = viewer.place(desk, said)
+                desk.frames[image.name] = frame
+
+    def region(self, desk: Desk, event: gr.EventData) -> Update:
+        """Takes over what was drawn, or takes it away."""
+        said = viewer.said(event)
+        with told():
+            desk.region = viewer.region(desk, said) if said else None
+        return {self.viewer.picture: self.viewer.value(desk), self.chat.region: self.chat.drawn(desk)}
+
+    def mark(self, desk: Desk, event: gr.EventData) -> Update:
+        with told():
+            image, frame = viewer.place(desk, viewer.said(event))
+            desk.mark(image.name, frame)
+        return {self.viewer.picture: self.viewer.value(desk)}
+
+    def visit(self, desk: Desk, event: gr.EventData) -> Update:
+        """Shows a key image of another picture."""
+        with told():
+            image, frame = viewer.place(desk, viewer.said(event))
+            desk.show(image.name, frame)
+        return self.viewer.render(desk)
+
+    def cut(self, desk: Desk, event: gr.EventData) -> Update:
+        self.viewer.cut(desk, str(viewer.said(event).get("name")))
+        return {self.viewer.picture: self.viewer.value(desk)}
+
+    def compare(self, desk: Desk, event: gr.EventData) -> Update:
+        name = viewer.said(event).get("item")
+        desk.beside = name if name in desk.names and name != desk.shown else ""
+        return {self.viewer.picture: self.viewer.value(desk)}
+
+    def renew(self, desk: Desk) -> Update:
+        """The viewer once more, under new addresses where the old ones have expired."""
+        return {self.viewer.picture: self.viewer.value(desk)}
+
+    def looked(self, desk: Desk) -> Update:
+        """Lets the picture that was held back go to the model: a person has looked at it."""
+        if name := self.chat.caution.name(desk):
+            desk.clear_caution(name)
+        self.chat.caution.turn(desk)
+        return self.render(desk)
+
+    def leave(self, desk: Desk) -> Update:
+        if name := self.chat.caution.name(desk):
+            desk.leave_out(name)
+        self.chat.caution.turn(desk)
+        return self.render(desk)
 
     def forget(self, desk: Desk) -> Update:
         """Takes back every question; the pictures and the draft stay."""
@@ -199,13 +258,24 @@ class Page:
     def _wire_pictures(self) -> None:
         whole, desk, pane = self.whole, self.desk, self.intake
         pane.drop.upload(self.open, [desk, pane.drop], whole, api_name="open", **SOFT)
-        pane.choose.click(self.frame, [desk, pane.frame], whole, api_name="frame", **SOFT)
-        pane.leave.click(self.leave, desk, whole, **QUIET)
+        pane.folder.upload(self.open, [desk, pane.folder], whole, **QUIET)
         self.installed.click(self.example, [desk, self.installed], whole, api_name="example", **SOFT)
         fetch = functools.partial(self.example, shelf=examples.FETCHED)
         self.fetched.click(fetch, [desk, self.fetched], whole, **QUIET)
         choice = self.viewer.choice
         choice.input(self.show, [desk, choice], self.seen, **QUIET)
+
+    def _wire_viewer(self) -> None:
+        picture, desk, caution = self.viewer.picture, self.desk, self.chat.caution
+        picture.view(self.view, desk, None, queue=False, **QUIET)
+        picture.region(self.region, desk, [picture, self.chat.region], queue=False, **QUIET)
+        picture.mark(self.mark, desk, picture, queue=False, **QUIET)
+        picture.plane(self.cut, desk, picture, **QUIET)
+        picture.compare(self.compare, desk, picture, queue=False, **QUIET)
+        picture.visit(self.visit, desk, self.seen, queue=False, **QUIET)
+        picture.expired(self.renew, desk, picture, queue=False, **QUIET)
+        caution.looked.click(self.looked, desk, self.whole, **QUIET)
+        caution.leave.click(self.leave, desk, self.whole, **QUIET)
 
     def _wire_chat(self) -> None:
         pane, desk, parts = self.chat, self.desk, self.said
@@ -234,10 +304,17 @@ class Page:
         json.success(None, pane.text, None, js=report.save("json"))
 
 
-def build(assistant: Assistant, settings: Settings) -> gr.Blocks:
-    """The page as a `gr.Blocks` to be mounted or launched by the caller."""
-    demo: gr.Blocks = Page(assistant, settings).demo
-    return demo
+def mount(
+    app: FastAPI,
+    assistant: Assistant,
+    settings: Settings,
+    path: str = "/",
+    network: examples.Network | None = None,
+) -> FastAPI:
+    """The same app with the page under that path; the slices of its pictures lie beneath it as well."""
+    page = Page(assistant, settings, network)
+    whole: FastAPI = gr.mount_gradio_app(app, page.demo, path=path, **page.manner)
+    return whole
 
 
 def serve(

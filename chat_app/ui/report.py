@@ -84,7 +84,8 @@ class Pane:
             while not self.loading.wait(0.5):
                 yield {self.banner: "The model is still being loaded; the draft waits for it."}
             known = self._known(template, said)
-            parts = self.assistant.draft(desk.conversation, template, told=known, stop=stop)
+            shown = [desk.place(name) for name in desk.names]
+            parts = self.assistant.draft(desk.conversation, template, told=known, images=shown, stop=stop)
             for number, part in enumerate(parts):
                 if not desk.owns("draft", stop):
                     break

@@ -1,42 +1,54 @@
-"""The pictures on the page: the one on show with its numbered boxes, and what the model saw of it.
+"""The pictures on the page: the viewer, what its browser half is told and tells, and what the model saw.
 
-Boxes are drawn into the pixels, so no text ever reaches the browser as markup, and pictures travel inside the
-answer of the server, so none is written to its disk.
+The browser gets data only, which it draws as text or as pixels; what it says is checked against the desk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Mapping, Sequence
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
 
+from chat_app.errors import InputError
 from chat_app.exporters.markdown import inert
-from chat_app.records import Box, Image, View
-from chat_app.ui.components import Picture
-from chat_app.ui.desk import Desk
+from chat_app.records import Box, Image, Look, View
+from chat_app.ui.components import Picture, changed
+from chat_app.ui.desk import Desk, whose
+from chat_app.ui.faults import told
+from chat_app.ui.slices import Lease, Lending, Single
 
 if TYPE_CHECKING:
     from chat_app.records import Pixels
 
-# Longest side on the page: large enough for a legible number on a 64 x 64 slice, small enough to send.
-SHORTEST, LONGEST = 720, 1440
-AMBER, BLACK = (255, 190, 60), (0, 0, 0)
+CANVAS = resources.files("chat_app.ui") / "canvas"
+SCRIPTS = ("geometry.js", "slices.js", "draw.js", "port.js", "hand.js", "viewer.js")
+PLANES = ("axial", "coronal", "sagittal")
+REGION = "your region"
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("item", "beside", "region")),
+    **dict.fromkeys(("boxes", "keys", "others", "planes"), ()),
+    "earlier": "",
+    "moves": 0,
+}
 
 
-def drawn(image: Image, boxes: Sequence[Box] = ()) -> Pixels:
-    """The picture as RGB with those of the boxes that lie on it; box number 1 is boxes[0], as in the text."""
-    scale = _scale(max(image.rows, image.columns))
-    size = (max(1, round(image.columns * scale)), max(1, round(image.rows * scale)))
-    picture = Pillow.fromarray(image.pixels).convert("RGB").resize(size, Pillow.Resampling.BICUBIC)
-    brush = ImageDraw.Draw(picture)
-    for number, box in enumerate(boxes, start=1):
-        if box.image == image.name:
-            _frame(brush, [corner * scale for corner in box.corners], str(number), max(size) / 360)
-    return np.asarray(picture)
+def script() -> str:
+    """The browser half as one text; gradio finds the names of its events in it."""
+    return "\n".join((CANVAS / name).read_text(encoding="utf-8") for name in SCRIPTS)
+
+
+# A `gr.HTML` whose value is data: as it stands, gradio's own expects a text of markup.
+Viewer = changed(
+    gr.HTML,
+    "Viewer",
+    preprocess=lambda _, value: value,
+    postprocess=lambda _, value: value,
+    api_info=lambda _: {"type": "object"},
+)
 
 
 def side_by_side(views: Sequence[View]) -> Pixels | None:
@@ -47,34 +59,48 @@ def side_by_side(views: Sequence[View]) -> Pixels | None:
 def caption(image: Image) -> str:
     """What the file says this is; what it does not say is not guessed."""
     kind = " ".join(filter(None, (image.modality, image.body_part))) or "kind not stated in the file"
-    frame = f" · frame {image.frame} of {image.frames}" if image.frames > 1 else ""
-    return f"{image.name} · {kind} · {image.columns} x {image.rows}{frame}"
+    frames = f" · {image.frames} {image.unit}s" if image.frames > 1 else ""
+    return f"{image.name} · {kind} · {image.columns} x {image.rows}{frames}"
 
 
-def _scale(longest: int) -> float:
-    return min(max(longest, SHORTEST), LONGEST) / longest
+def withheld(image: Image) -> str:
+    """One line on what the file says of the patient and is kept back."""
+    first, rest = image.withheld[:2], len(image.withheld) - 2
+    return "Kept back: " + ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _frame(brush: ImageDraw.ImageDraw, corners: Sequence[float], number: str, unit: float) -> None:
-    left, top, right, bottom = corners
-    brush.rectangle([left, top, right - 1, bottom - 1], outline=BLACK, width=round(3 * unit))
-    brush.rectangle([left, top, right - 1, bottom - 1], outline=AMBER, width=round(1.5 * unit))
-    font = ImageFont.load_default(size=round(13 * unit))
-    width, height = brush.textbbox((0, 0), number, font=font)[2:]
-    tag = [left, top, left + width + 6 * unit, top + height + 4 * unit]
-    brush.rectangle(tag, fill=AMBER)
-    brush.text((left + 3 * unit, top + 1 * unit), number, font=font, fill=BLACK)
+def earlier(image: Image, other: Image) -> str:
+    """How another picture relates to the one on show, as far as both files say; never a date."""
+    words = [other.name]
+    if image.origin.patient and other.origin.patient and image.origin.patient != other.origin.patient:
+        words.append("different patient?")
+    if image.origin.day is not None and other.origin.day is not None:
+        words.append(_days(image.origin.day - other.origin.day))
+    return " · ".join(words)
+
+
+def _days(days: int) -> str:
+    if not days:
+        return "same day"
+    return f"{abs(days)} day{'s' if abs(days) > 1 else ''} {'earlier' if days > 0 else 'later'}"
 
 
 class Pane:
     """The left of the page: the picture on show, the choice among several, and what the model saw."""
 
     def __init__(self) -> None:
-        self.picture = Picture(
-            label="Picture", interactive=False, height=380, buttons=["fullscreen"], elem_id="picture"
+        self.lending = Lending()
+        self.picture = Viewer(
+            html_template=(CANVAS / "viewer.html").read_text(encoding="utf-8"),
+            css_template=(CANVAS / "viewer.css").read_text(encoding="utf-8"),
+            js_on_load=script(),
+            apply_default_css=False,
+            elem_id="picture",
         )
         self.caption = gr.Markdown(elem_id="caption")
         self.choice = gr.Radio([], label="On show", visible=False, elem_id="choice")
+        with gr.Accordion("Kept back", open=False, visible=False, elem_id="withheld") as self.withheld:
+            self.kept = gr.Markdown()
 
     def seen(self) -> None:
         """Lays out what the model saw; called where it belongs on the page."""
@@ -85,13 +111,127 @@ class Pane:
     def render(self, desk: Desk) -> dict[Any, Any]:
         """Every component of the pane as this desk has it."""
         image, names = desk.image, list(desk.names)
+        kept = image.withheld if image else ()
         return {
-            self.picture: drawn(image, desk.boxes) if image else None,
-            self.caption: inert(caption(image)) if image else "",
+            self.picture: self.value(desk),
+            self.caption: _lines([caption(image), *desk.notes]) if image else "",
             self.choice: gr.Radio(names, value=desk.shown or None, visible=len(names) > 1),
+            self.withheld: gr.Accordion(label=withheld(image) if image else "", visible=bool(kept)),
+            self.kept: ", ".join(map(inert, kept)),
             self.views: side_by_side(desk.answer.views if desk.answer else ()),
             self.words: "\n".join(seen(desk)),
         }
+
+    def value(self, desk: Desk) -> dict[str, Any]:
+        """What the browser half shows: see Value in canvas/viewer.js."""
+        image = desk.image
+        if image is None:
+            return NOTHING
+        other = desk.picture(desk.beside) if desk.beside else None
+        is_volume = image.unit == "slice" and image.frames > 1
+        return {
+            "item": self._item(desk, image, desk.cut),
+            "beside": self._item(desk, other, "") if other else None,
+            "earlier": earlier(image, other) if other else "",
+            "others": [name for name in desk.names if name != image.name],
+            "planes": list(PLANES) if is_volume else [],
+            "boxes": [each for n, box in enumerate(desk.boxes, 1) if (each := _box(desk, box, n))],
+            "region": _box(desk, desk.region, 0) if desk.region else None,
+            "keys": [{"image": whose(key), "frame": desk.frame_of(key), "words": key} for key in desk.keys],
+            "moves": desk.moves,
+        }
+
+    def _item(self, desk: Desk, image: Image, cut: str) -> dict[str, Any]:
+        lease = self.lease(desk, image, cut)
+        stack = lease.stack
+        return {
+            "name": image.name,
+            "base": f"viewer/{lease.token}/",
+            "unit": stack.unit,
+            "frames": stack.frames,
+            "frame": desk.frame(image.name) if not cut else (stack.frames + 1) // 2,
+            "looks": [_look(look) for look in stack.looks],
+            "positions": lease.positions,
+            "cut": cut,
+        }
+
+    def lease(self, desk: Desk, image: Image, cut: str) -> Lease:
+        """What the browser is lent of a picture; raises InputError where it cannot be cut in that plane."""
+        lease = desk.leases.get((image.name, cut))
+        if lease is None or not self.lending.is_live(lease):
+            stack = lease.stack if lease else image.stack or Single(image)
+            stack = stack.reformat(cut) if cut and lease is None else stack
+            lease = desk.leases[image.name, cut] = self.lending.lend(stack)
+        return lease
+
+    def cut(self, desk: Desk, name: str) -> None:
+        """Cuts the picture on show in another plane, or shows it as it came; a fault is told."""
+        if desk.image is None or name not in ("", *PLANES):
+            return
+        with told():
+            self.lease(desk, desk.image, name)
+            desk.cut = name
+
+
+def said(event: gr.EventData) -> Mapping[str, Any]:
+    """What the browser sent with an event; nothing, if it is no record."""
+    data = event._data
+    return data if isinstance(data, dict) else {}
+
+
+def place(desk: Desk, said: Mapping[str, Any]) -> tuple[Image, int]:
+    """The picture and the frame the browser speaks of.
+
+    Raises:
+        InputError: this desk has no such picture, or it has no such frame.
+    """
+    name, frame = said.get("item"), said.get("frame")
+    if name not in desk.names or not isinstance(frame, int):
+        raise InputError("That picture is not open here: choose one of those on the page.")
+    image = desk.picture(str(name))
+    if not 1 <= frame <= image.frames:
+        raise InputError(
+            f"{image.name.capitalize()} has no {image.unit} {frame}: choose one from 1 to {image.frames}."
+        )
+    return image, frame
+
+
+def region(desk: Desk, said: Mapping[str, Any]) -> Box:
+    """The region the browser speaks of, clamped to its picture.
+
+    Raises:
+        InputError: it lies on no picture of this desk, or nothing of it lies inside.
+    """
+    image, frame = place(desk, said)
+    corners = [said.get(key) for key in ("x0", "y0", "x1", "y1")]
+    most = (image.columns, image.rows) * 2
+    x0, y0, x1, y1 = (_clamped(value, limit) for value, limit in zip(corners, most, strict=True))
+    if x0 >= x1 or y0 >= y1:
+        raise InputError("That region holds no pixel of the picture: draw it again.")
+    return Box(x0, y0, x1, y1, REGION, desk.place(image.name, frame))
+
+
+def _box(desk: Desk, box: Box, number: int) -> dict[str, Any]:
+    """A box with the frame it belongs to; nothing when its picture is not on the desk any more."""
+    if whose(box.image) not in desk.names:
+        return {}
+    corners = dict(zip(("x0", "y0", "x1", "y1"), box.corners, strict=True))
+    place = {"image": whose(box.image), "frame": desk.frame_of(box.image)}
+    return {"number": number, "label": box.label, **place, **corners}
+
+
+def _clamped(value: Any, most: int) -> int:
+    return min(most, max(0, value)) if isinstance(value, int) else 0
+
+
+def _look(look: Look) -> dict[str, Any]:
+    window = {"center": look.window.center, "width": look.window.width}
+    table = base64.b64encode(look.table.tobytes()).decode("ascii") if look.table is not None else None
+    return {"name": look.name, "function": look.function, "table": table, "first": look.first, **window}
+
+
+def _lines(sentences: Sequence[str]) -> str:
+    return "\n\n".join(inert(each) for each in sentences)
 
 
 def seen(desk: Desk) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chat_app.exporters.markdown import inert
-from chat_app.records import Answer, Statement
+from chat_app.records import Answer, Box, Statement
 
 
 def sources(statements: Sequence[Statement]) -> str:
@@ -16,12 +16,20 @@ def sources(statements: Sequence[Statement]) -> str:
     return "\n".join(f"- **{inert(each.basis)}** · {inert(_short(each.text))}" for each in said)
 
 
-def spoken(answer: Answer) -> str:
+def placed(region: Box) -> str:
+    """A region in words, in pixels of its picture."""
+    across, down = f"{region.x0:g}-{region.x1:g}", f"{region.y0:g}-{region.y1:g}"
+    return f"about the region {across} x {down} on {region.image}"
+
+
+def spoken(answer: Answer, region: Box | None = None) -> str:
     """An answer as plain text for the conversation: its words, what they rest on, what to be warned of."""
     bases = dict.fromkeys(each.basis for each in answer.statements)
     lines = [answer.text.strip() or "No words came back."]
     if answer.stopped:
         lines.append("■ stopped")
+    if region:
+        lines.append(f"▢ {placed(region)}")
     if bases:
         lines.append("↳ " + "; ".join(bases))
     return "\n".join([*lines, *(f"⚠ {warning}" for warning in answer.warnings)])
