@@ -198,12 +198,12 @@ def _opened(options: argparse.Namespace) -> tuple[Assistant, Conversation]:
 
 def _cleared(image: Image, options: argparse.Namespace, slices: int) -> Image:
     """The picture at the frame that was chosen, cleared to be asked about when its owner has looked."""
+    from chat_app import imaging
     from chat_app.errors import FrameNeeded
-    from chat_app.imaging import burned
 
     if image.frames > 1 and options.frame is None and slices == 1:
         raise FrameNeeded(image.frames)
-    seen = burned.check(image)
+    seen = imaging.checked(image)
     shown = seen.at(options.frame) if image.frames > 1 and options.frame else seen
     return replace(shown, caution="") if options.looked else shown
 

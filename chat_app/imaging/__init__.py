@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from chat_app.imaging.limits import Limits
-from chat_app.imaging.read import Opened, frames, read, study
+from chat_app.imaging.read import Opened, checked, frames, read, study
 
-__all__ = ["Limits", "Opened", "frames", "read", "study"]
+__all__ = ["Limits", "Opened", "checked", "frames", "read", "study"]

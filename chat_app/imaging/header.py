@@ -28,7 +28,7 @@ from pydicom.uid import (
 )
 
 from chat_app.errors import UnreadableFile
-from chat_app.imaging import elements, geometry
+from chat_app.imaging import elements, geometry, words
 from chat_app.imaging.archive import Item, load
 from chat_app.imaging.cache import Cache, owner
 from chat_app.imaging.dicom import DAMAGE, DicomFile, mapped
@@ -91,6 +91,10 @@ class Header:
     def describe(self) -> Mapping[str, Any]:
         """The fields of an Image that the header states."""
         return self.file().describe()
+
+    def known(self) -> frozenset[str]:
+        """What the whole header says of the patient."""
+        return words.known(self.file().dataset)
 
     def file(self) -> DicomFile:
         """The whole file; one of several frames is kept a while, for the others."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_app.errors import InputError, UnreadableFile
-from chat_app.imaging import header, series
+from chat_app.imaging import burned, header, series
 from chat_app.imaging.archive import File, Item, items, load
 from chat_app.imaging.content import OPENED, Content, sniff
 from chat_app.imaging.header import HEAD, Header
@@ -95,6 +95,12 @@ def study(
         raise InputError("There is no file in it: choose the pictures, or the folder they lie in.")
     notes = (*arranged.notes, *_localiser_note(localisers))
     return Opened(tuple(images), found.refused, notes)
+
+
+def checked(image: Image) -> Image:
+    """The picture searched for names in its pixels, where that can be done: see `burned.check`."""
+    known = image.stack.known() if isinstance(image.stack, FileStack) else frozenset()
+    return burned.check(image, known)
 
 
 @dataclass(frozen=True)
@@ -194,6 +200,9 @@ class Raster:
 
     def describe(self) -> Mapping[str, Any]:
         return {"format": self.content.value}
+
+    def known(self) -> frozenset[str]:
+        return frozenset()
 
 
 def _lone(path: Path, limits: Limits) -> FileStack | Cut:

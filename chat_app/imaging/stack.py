@@ -46,6 +46,10 @@ class Source(Protocol):
         """What an Image says of the file, by the names of its fields."""
         ...
 
+    def known(self) -> frozenset[str]:
+        """What the file says of the patient, to be looked for in the pixels: never kept, never shown."""
+        ...
+
 
 @dataclass(frozen=True)
 class Place:
@@ -121,6 +125,10 @@ class FileStack:
     def described(self) -> Mapping[str, Any]:
         """What the file of the first shown frame says."""
         return self.places[self.start - 1].source.describe()
+
+    def known(self) -> frozenset[str]:
+        """What the file of the first shown frame says of the patient, to be looked for in the pixels."""
+        return self.places[self.start - 1].source.known()
 
     def frame(self, number: int) -> Frame:
         """Decoded, with the looks of the stack; raises InputError when there is none, or it is damaged."""
