@@ -186,7 +186,7 @@ def pane() -> viewer.Pane:
 def test_a_stack_is_told_with_its_looks_and_positions(pane: viewer.Pane) -> None:
     item = pane.value(desk())["item"]
     assert (item["frames"], item["frame"], item["unit"]) == (9, 4, "slice")
-    assert item["positions"][:2] == [2.5, 5.0] and item["looks"][0]["width"] == 400
+    assert item["positions"][:2] == (2.5, 5.0) and item["looks"][0]["width"] == 400
 
 
 def test_a_picture_keeps_its_address_until_it_expires(pane: viewer.Pane) -> None:
@@ -293,9 +293,9 @@ def test_a_picture_held_back_is_named_until_someone_has_looked() -> None:
         ),
     )
     assert strip.name(here) == "image 1" and here.shown == "image 2"
-    strip.turn(here)
-    assert here.shown == "image 1"
-    here.clear_caution("image 1")
+    strip.looked(here)
+    assert here.shown == "image 1" and here.picture("image 1").caution
+    strip.looked(here)
     assert strip.name(here) == "" and here.picture("image 1").caution == ""
 
 

@@ -23,7 +23,7 @@ from fakes import Echo
 from fastapi import FastAPI
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from pydicom.uid import CTImageStorage, generate_uid
+from pydicom.uid import ComputedRadiographyImageStorage, CTImageStorage, generate_uid
 
 from chat_app import imaging
 from chat_app.settings import Settings
@@ -97,7 +97,12 @@ def series(folder: Path, slices: int = 12, step: float = 2.5, **tags: Any) -> li
 
 def single(folder: Path, pixels: NDArray[Any], **tags: Any) -> Path:
     path = folder / f"{len(list(folder.iterdir()))}"
-    path.write_bytes(dicom(pixels, **tags))
+    film = {
+        "SOPClassUID": ComputedRadiographyImageStorage,
+        "Modality": "CR",
+        "SOPInstanceUID": generate_uid(),
+    }
+    path.write_bytes(dicom(pixels, **{**film, **tags}))
     return path
 
 

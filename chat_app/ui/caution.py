@@ -9,6 +9,8 @@ import gradio as gr
 from chat_app.exporters.markdown import inert
 from chat_app.ui.desk import Desk
 
+LOOKED = "I have looked: no name is visible"
+
 
 class Pane:
     """Why the picture is held back, and the two ways on."""
@@ -17,20 +19,32 @@ class Pane:
         with gr.Column(visible=False, variant="panel", elem_id="caution") as self.strip:
             self.words = gr.Markdown(latex_delimiters=[])
             with gr.Row():
-                self.looked = gr.Button("I have looked: no name is visible", size="sm", elem_id="looked")
+                self.look = gr.Button(LOOKED, size="sm", elem_id="looked")
                 self.leave = gr.Button("Leave it out", size="sm", elem_id="leave")
 
     def name(self, desk: Desk) -> str:
-        """The picture the strip is about: the first that needs a look."""
-        return next((image.name for image in desk.images if image.caution), "")
+        """The picture the strip is about: the one on show if it needs a look, else the first that does."""
+        held = [image.name for image in desk.images if image.caution]
+        return desk.shown if desk.shown in held else next(iter(held), "")
 
-    def turn(self, desk: Desk) -> None:
-        """Puts that picture on show: nobody can have looked at one that is not there."""
-        if name := self.name(desk):
+    def looked(self, desk: Desk) -> None:
+        """Lets the picture go to the model; one that is not on show is shown first: nobody has seen it."""
+        name = self.name(desk)
+        if name and name == desk.shown:
+            desk.clear_caution(name)
+        elif name:
             desk.show(name)
+
+    def left_out(self, desk: Desk) -> None:
+        if name := self.name(desk):
+            desk.leave_out(name)
 
     def render(self, desk: Desk) -> dict[Any, Any]:
         """Every component of the pane as this desk has it."""
         name = self.name(desk)
         words = f"**{name.capitalize()} is held back.** {inert(desk.picture(name).caution)}" if name else ""
-        return {self.strip: gr.Column(visible=bool(name)), self.words: words}
+        return {
+            self.strip: gr.Column(visible=bool(name)),
+            self.words: words,
+            self.look: gr.Button(LOOKED if name == desk.shown else f"Show {name}"),
+        }

@@ -71,6 +71,7 @@ class Page:
         empty = Desk()
         self.whole = list(self.render(empty))
         self.seen = list(self.viewer.render(empty))
+        self.turning = list(self.turned(empty))
         self.said = [self.desk, *self.chat.render(empty), *self.seen]
         self.drafted = [self.desk, *self.report.render(empty)]
         with self.demo:
@@ -164,19 +165,21 @@ class Page:
     def open(self, desk: Desk, paths: list[Path]) -> Iterator[Update]:
         yield {self.viewer.caption: "Reading …"}
         intake.take(desk, paths, self.limits)
-        self.chat.caution.turn(desk)
         yield self.render(desk)
 
     def example(self, desk: Desk, number: int, shelf: examples.Shelf = examples.INSTALLED) -> Update:
         with told():
             examples.place(desk, shelf[number])
-        self.chat.caution.turn(desk)
         return self.render(desk)
+
+    def turned(self, desk: Desk) -> Update:
+        """What changes with the picture on show."""
+        return self.viewer.render(desk) | self.chat.caution.render(desk)
 
     def show(self, desk: Desk, name: str) -> Update:
         if name in desk.names:
             desk.show(name)
-        return self.viewer.render(desk)
+        return self.turned(desk)
 
     def view(self, desk: Desk, event: gr.EventData) -> None:
         """Which frame is looked at: a question is about that one. A cut anew has no frame of the file."""
@@ -204,7 +207,7 @@ class Page:
         with told():
             image, frame = viewer.place(desk, viewer.said(event))
             desk.show(image.name, frame)
-        return self.viewer.render(desk)
+        return self.turned(desk)
 
     def cut(self, desk: Desk, event: gr.EventData) -> Update:
         self.viewer.cut(desk, str(viewer.said(event).get("name")))
@@ -220,16 +223,11 @@ class Page:
         return {self.viewer.picture: self.viewer.value(desk)}
 
     def looked(self, desk: Desk) -> Update:
-        """Lets the picture that was held back go to the model: a person has looked at it."""
-        if name := self.chat.caution.name(desk):
-            desk.clear_caution(name)
-        self.chat.caution.turn(desk)
+        self.chat.caution.looked(desk)
         return self.render(desk)
 
     def leave(self, desk: Desk) -> Update:
-        if name := self.chat.caution.name(desk):
-            desk.leave_out(name)
-        self.chat.caution.turn(desk)
+        self.chat.caution.left_out(desk)
         return self.render(desk)
 
     def forget(self, desk: Desk) -> Update:
@@ -263,7 +261,7 @@ class Page:
         fetch = functools.partial(self.example, shelf=examples.FETCHED)
         self.fetched.click(fetch, [desk, self.fetched], whole, **QUIET)
         choice = self.viewer.choice
-        choice.input(self.show, [desk, choice], self.seen, **QUIET)
+        choice.input(self.show, [desk, choice], self.turning, **QUIET)
 
     def _wire_viewer(self) -> None:
         picture, desk, caution = self.viewer.picture, self.desk, self.chat.caution
@@ -272,9 +270,9 @@ class Page:
         picture.mark(self.mark, desk, picture, queue=False, **QUIET)
         picture.plane(self.cut, desk, picture, **QUIET)
         picture.compare(self.compare, desk, picture, queue=False, **QUIET)
-        picture.visit(self.visit, desk, self.seen, queue=False, **QUIET)
+        picture.visit(self.visit, desk, self.turning, queue=False, **QUIET)
         picture.expired(self.renew, desk, picture, queue=False, **QUIET)
-        caution.looked.click(self.looked, desk, self.whole, **QUIET)
+        caution.look.click(self.looked, desk, self.whole, **QUIET)
         caution.leave.click(self.leave, desk, self.whole, **QUIET)
 
     def _wire_chat(self) -> None:

@@ -39,7 +39,7 @@ class Hand {
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     root.addEventListener("wheel", (event) => this._turn(event), { passive: false });
     root.addEventListener("keydown", (event) => this._key(event));
-    root.addEventListener("focusin", () => this.port.events.taken());
+    root.addEventListener("focusin", () => this.port.events.taken(this.port));
   }
 
   _point(event) {
@@ -107,7 +107,7 @@ class Hand {
     this.drag = null;
     const { region } = this;
     this.region = null;
-    if (region && event.type === "pointerup") this.port.events.region(region);
+    if (region && event.type === "pointerup") this.port.events.region(this.port, region);
     this.port.draw();
   }
 
@@ -151,14 +151,14 @@ class Hand {
     const { port } = this;
     if (!port.frame) return false;
     if (event.key === "Enter") {
-      port.events.region(this._middle());
+      port.events.region(port, this._middle());
       return true;
     }
     const arrow = ARROWS[event.key];
     if (!arrow || !event.altKey || !port.region) return false;
     const step = Math.max(1, Math.round(port.frame.width / 50));
     const [dx, dy] = arrow.map((each) => each * step);
-    port.events.region(regionMoved(port.region, dx, dy, event.shiftKey, port.frame));
+    port.events.region(port, regionMoved(port.region, dx, dy, event.shiftKey, port.frame));
     return true;
   }
 

@@ -13,10 +13,10 @@
  *
  * @typedef {Object} Events  What a port tells.
  * @property {() => void} changed  frame, look or tool is another now
- * @property {() => void} turned  another frame was asked for
- * @property {(region: Corners | null) => void} region
- * @property {() => void} expired  the address is not valid any more
- * @property {() => void} taken  the port was touched or focused
+ * @property {(port: Port) => void} turned  another frame was asked for
+ * @property {(port: Port, region: Corners | null) => void} region
+ * @property {(port: Port) => void} expired  the address is not valid any more
+ * @property {(port: Port) => void} taken  the port was touched or focused
  */
 
 const STEP_PIXELS = 24;
@@ -29,7 +29,7 @@ class Port {
     this.events = events;
     this.canvas = root.querySelector("canvas");
     this.context = this.canvas.getContext("2d", { alpha: false });
-    this.labels = new Labels(root, () => events.region(null));
+    this.labels = new Labels(root, () => events.region(this, null));
     this.raster = new Raster();
     this.item = null;
     this.slices = null;
@@ -82,7 +82,7 @@ class Port {
 
   _fail(gone) {
     this.trouble = `This ${this.item.unit} could not be loaded.`;
-    if (gone) this.events.expired();
+    if (gone) this.events.expired(this);
     this.draw();
   }
 
@@ -100,7 +100,7 @@ class Port {
     this.number = Math.min(this.item.frames, Math.max(1, number));
     this.trouble = "";
     this.slices.want(this.number);
-    this.events.turned();
+    this.events.turned(this);
     this.draw();
   }
 

@@ -26,12 +26,13 @@ class Viewer {
     this.value = { item: null, beside: null, boxes: [], keys: [], others: [], planes: [], moves: 0 };
     this.isLinked = true;
     this.ending = new AbortController();
+    /** @type {string[]} what the server knows of the frames on show, by port */
+    this.told = ["", ""];
     this.find = (selector) => root.querySelector(selector);
     this.ports = [...root.querySelectorAll(".port")].map((each) => this._port(each));
     this.active = this.ports[0];
     this._button("fullscreen").hidden = !document.fullscreenEnabled;
     this._listen();
-    this._remember();
     this._useTool("window");
   }
 
@@ -51,23 +52,29 @@ class Viewer {
     beside.root.hidden = !value.beside;
     this.root.dataset.pictures = String((value.item ? 1 : 0) + (value.beside ? 1 : 0));
     if (!value.beside) this._activate(main);
-    this._together(() => this.ports.forEach((port, index) => port.show(index ? value.beside : value.item)));
-    this._remember();
+    this._together(() => [value.item, value.beside].forEach((item, index) => this._open(index, item)));
     if (value.item && value.moves !== before.moves) main.go(value.item.frame);
     if (before.beside?.base !== value.beside?.base) this._link(main);
     this._annotate();
     this._drawTools();
   }
 
+  /** A picture that has just come is at the frame the server named; one that was here may have been turned. */
+  _open(index, item) {
+    const port = this.ports[index];
+    const base = port.item?.base;
+    port.show(item);
+    if (port.item?.base !== base) this.told[index] = viewOf(port);
+  }
+
   _port(root) {
-    const port = new Port(root, {
+    return new Port(root, {
       changed: () => this._drawPlace(),
-      turned: () => this._turned(port),
-      region: (region) => this._region(port, region),
-      expired: () => this._expired(port),
-      taken: () => this._activate(port),
+      turned: (port) => this._turned(port),
+      region: (port, region) => this._region(port, region),
+      expired: (port) => this._expired(port),
+      taken: (port) => this._activate(port),
     });
-    return port;
   }
 
   _listen() {
@@ -175,14 +182,9 @@ class Viewer {
     clearTimeout(this.telling);
     this.ports.forEach((port, index) => {
       if (!port.item || this.told[index] === viewOf(port)) return;
+      this.told[index] = viewOf(port);
       this.tell.view({ item: port.item.name, cut: port.item.cut, frame: port.number });
     });
-    this._remember();
-  }
-
-  /** What the server knows of what is on show. */
-  _remember() {
-    this.told = this.ports.map(viewOf);
   }
 
   _region(port, region) {
