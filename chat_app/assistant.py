@@ -96,8 +96,10 @@ class Assistant:
             ModelError: the model could not answer.
         """
         self._check(question)
-        names = self._about(conversation, question, (region.image,) if region else images)
-        _check_region(conversation, region)
+        if region is not None and region.image not in images:
+            images = (region.image, *images)
+        names = self._about(conversation, question, images)
+        _check_region(conversation, region, names)
         began = time.perf_counter()
         spoken: list[_Spoken] = []
         for group in self._groups(names):
@@ -196,13 +198,18 @@ class Assistant:
             )
 
     def _about(self, conversation: Conversation, question: str, images: Sequence[str]) -> tuple[str, ...]:
-        """The names of the very frames that will be shown, each of them cleared to be."""
+        """The names of the very frames that will be shown, each of them cleared to be.
+
+        One slice of a volume brings as many others as the contract takes; several are taken as they are.
+        """
+        names = _names(conversation, question, images)
+        pictures = [conversation.study.named(name) for name in names]
         frames: list[str] = []
-        for name in _names(conversation, question, images):
-            image = conversation.study.named(name)
+        for image in pictures:
             if image.caution:
                 raise InputError(f"{image.name.capitalize()} cannot be asked about yet. {image.caution}")
-            frames += (image.place,) if "," in name else chosen(image, self.card.contract)
+            alone = [each.name for each in pictures].count(image.name) == 1
+            frames += chosen(image, self.card.contract) if alone else (image.place,)
         return tuple(dict.fromkeys(frames))
 
     def _groups(self, names: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -340,7 +347,7 @@ class Assistant:
 
 
 def _names(conversation: Conversation, question: str, images: Sequence[str]) -> tuple[str, ...]:
-    """The names of the pictures a question is about, as they were given."""
+    """The names of the pictures a question is about, as they were given; what it names itself comes first."""
     known = [image.name for image in conversation.study.images]
     if not known:
         raise InputError("There is no picture to ask about: open one first.")
@@ -354,11 +361,14 @@ def _names(conversation: Conversation, question: str, images: Sequence[str]) -> 
     return conversation.turns[-1].images if conversation.turns else (known[-1],)
 
 
-def _check_region(conversation: Conversation, region: Box | None) -> None:
-    if region is not None:
-        image = conversation.study.named(region.image)
-        if region.x1 > image.columns or region.y1 > image.rows:
-            raise InputError(f"The region lies outside {image.name}: draw it again.")
+def _check_region(conversation: Conversation, region: Box | None, names: Sequence[str]) -> None:
+    if region is None:
+        return
+    image = conversation.study.named(region.image)
+    if region.image not in names:
+        raise InputError(f"The region lies on {region.image}, and the question is about {names[0]}.")
+    if region.x1 > image.columns or region.y1 > image.rows:
+        raise InputError(f"The region lies outside {image.name}: draw it again.")
 
 
 def _patients(pictures: Sequence[Image]) -> str:

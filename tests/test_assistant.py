@@ -209,6 +209,20 @@ def test_a_slice_that_is_not_there_is_refused(scripted: Scripted, settings: Sett
         list(assistant(scripted, settings).ask(volume(), "Is image 1 slice 70 normal?"))
 
 
+def test_a_model_of_many_slices_is_shown_them_spread_with_the_one_in_question(
+    scripted: Scripted, settings: Settings
+) -> None:
+    scripted.enqueue("One.", "Two.", "Three.")
+    contract = Contract(64, "pad", 8, "", 4000, slices=4)
+    here = Assistant(settings, scripted, cards.Card("scripted", "test", "-", "-", contract, 4, taught=True))
+    talk = volume(3)
+    answer = answered(list(here.ask(talk, "First?", images=("image 1, slice 6",))))
+    assert answer.images == tuple(f"image 1, slice {number}" for number in (1, 4, 6, 10))
+    talk = talk.with_turn(Turn("First?", answer.images, answer))
+    assert answered(list(here.ask(talk, "And then?"))).images == answer.images
+    assert answered(list(here.ask(talk, "Again?", images=answer.images))).images == answer.images
+
+
 def test_an_earlier_slice_stays_the_one_that_was_asked_about(scripted: Scripted, settings: Settings) -> None:
     scripted.enqueue("One.", "Two.")
     here = assistant(scripted, settings, most_images=4)
@@ -293,3 +307,11 @@ def test_a_region_outside_its_picture_is_refused(scripted: Scripted, settings: S
     outside = Box(10, 20, 400, 60, "your region", "image 1")
     with pytest.raises(InputError, match="outside image 1"):
         list(assistant(scripted, settings).ask(conversation(), "What?", region=outside))
+
+
+def test_a_region_on_another_picture_than_the_question_names_is_refused(
+    scripted: Scripted, settings: Settings
+) -> None:
+    talk = conversation("image 1", "image 2")
+    with pytest.raises(InputError, match="lies on image 1, and the question is about image 2"):
+        list(assistant(scripted, settings).ask(talk, "Is image 2 normal?", region=REGION))

@@ -20,11 +20,15 @@ import fakes
 import gradio as gr
 import numpy as np
 import pytest
+from dicoms import series
 from fakes import Echo, digest, digest_of
 from gradio_client import Client, handle_file
+from orthanc import PASSWORD, USER, Orthanc
 from PIL import Image as Pillow
 
+from chat_app.dicomweb import Server
 from chat_app.errors import InputError, ModelError
+from chat_app.imaging import burned
 from chat_app.records import (
     Answer,
     Box,
@@ -46,6 +50,12 @@ from chat_app.ui.page import DELETE, Page, private_folder
 
 MODEL = ModelId("echo", "0" * 64)
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ${1+1} {{1+1}} $$x$$"
+
+
+@pytest.fixture
+def unsearched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As without the extra "ocr": many pictures are opened, and what is in them is not the question."""
+    monkeypatch.setattr(burned.words, "available", lambda: False)
 
 
 @pytest.fixture
@@ -315,7 +325,8 @@ def test_only_deliberate_names_are_public(opened: Callable[..., str]) -> None:
 def test_a_cine_opens_whole_at_its_first_frame(opened: Callable[..., str]) -> None:
     visitor, cine = client(opened(Echo())), examples.installed(examples.INSTALLED[-1])
     opening(visitor, cine)
-    first = intake.imaging.read(cine, name="image 1", frame=1)
+    (first,) = intake.imaging.study([cine]).images
+    first = intake.imaging.checked(first)
     assert asking(visitor, "What?").startswith(f"image 1, frame 1 is {digest(first)}")
 
 
@@ -380,6 +391,7 @@ def test_files_of_one_name_never_mix(opened: Callable[..., str], tmp_path: Path)
     assert other in second and mine not in second
 
 
+@pytest.mark.usefixtures("unsearched")
 def test_fifty_quick_conversations_stay_apart(opened: Callable[..., str], tmp_path: Path) -> None:
     address = opened(Echo())
     films = [written(tmp_path / str(number), number) for number in range(50)]
@@ -400,6 +412,7 @@ def test_fifty_quick_conversations_stay_apart(opened: Callable[..., str], tmp_pa
             assert said.startswith(f"image 1 is {digests[number]}, turn 1: Question {number}?")
 
 
+@pytest.mark.usefixtures("unsearched")
 def test_one_file_dropped_by_many_at_once_opens_for_all(opened: Callable[..., str], tmp_path: Path) -> None:
     address, film = opened(Echo()), written(tmp_path / "a", 10)
 
@@ -447,3 +460,55 @@ def test_a_model_of_one_picture_is_asked_about_the_one_on_show(
 def test_no_file_is_written_beside_the_modules() -> None:
     """gradio writes a .pyi file beside a module that subclasses one of its components."""
     assert not list(Path(viewer.__file__).parent.glob("*.pyi"))
+
+
+def test_a_study_is_sought_in_the_archive_and_opened(
+    settings: Settings, orthanc: Orthanc, tmp_path: Path
+) -> None:
+    folder = series(tmp_path / "ct", [0, 5, 10], PatientID="page-1", StudyInstanceUID="1.2.3.9.1")
+    Server(orthanc.url, user=USER, password=PASSWORD).push([folder])
+    named = {"dicomweb": orthanc.url, "dicomweb_user": USER, "dicomweb_password": PASSWORD}
+    page, desk = Page(Echo(), replace(settings, **named), fakes.NoNetwork()), Desk()
+    page.picker.search(desk, "page-1")
+    (key,) = desk.found
+    *_, last = page.fetch(desk, key)
+    assert desk.images[0].frames == 3
+    assert "3 slices" in last[page.viewer.caption]
+
+
+def test_without_an_archive_there_is_nothing_to_search(settings: Settings) -> None:
+    assert not Page(Echo(), settings, fakes.NoNetwork()).picker.whole.visible
+
+
+def test_a_picture_is_held_until_it_was_searched_and_no_longer(tmp_path: Path) -> None:
+    desk = Desk()
+    intake.place(desk, [written(tmp_path / "a", 10)])
+    assert desk.image and desk.image.caution == intake.SEARCHING
+    assert list(intake.search(desk)) == ["image 1"]
+    assert not desk.image.caution and not desk.unsearched
+
+
+def test_a_picture_that_cannot_be_searched_waits_for_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Image) -> Image:
+        raise InputError("This frame is damaged: export it again.")
+
+    desk = Desk()
+    intake.place(desk, [written(tmp_path / "a", 10)])
+    monkeypatch.setattr(intake.imaging, "checked", broken)
+    with pytest.raises(InputError):
+        list(intake.search(desk))
+    assert desk.image and desk.image.caution == intake.UNSEARCHED
+
+
+def test_a_search_that_ends_after_clear_brings_nothing_back(tmp_path: Path) -> None:
+    desk = Desk()
+    intake.place(desk, [written(tmp_path / "a", 10)])
+    searching = intake.search(desk)
+    next(searching)
+    desk.clear()
+    intake.place(desk, [written(tmp_path / "b", 200)])
+    assert list(searching) == []
+    assert desk.image and desk.image.caution == intake.SEARCHING
+    assert desk.image.pixels.max() == 200

@@ -24,7 +24,7 @@ class Pane:
 
     def name(self, desk: Desk) -> str:
         """The picture the strip is about: the one on show if it needs a look, else the first that does."""
-        held = [image.name for image in desk.images if image.caution]
+        held = [image.name for image in desk.images if image.caution and image.name not in desk.unsearched]
         return desk.shown if desk.shown in held else next(iter(held), "")
 
     def looked(self, desk: Desk) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Update = dict[Any, Any]
 
 WELCOME = "Drop a picture on the left or take an example, then ask about it."
+SEARCHING = "The pictures are being searched for names; your question waits for it."
 WAITING = "The model is still being loaded; your question waits for it."
 
 
@@ -137,6 +138,9 @@ class Pane:
             yield {self.chatbot: messages(earlier, question, "…"), self.box: busy}
             while not self.loading.wait(0.5):
                 yield {self.chatbot: messages(earlier, question, WAITING)}
+            while desk.unsearched and not stop.wait(0.1):
+                yield {self.chatbot: messages(earlier, question, SEARCHING)}
+            earlier = desk.conversation.before(number)
             for piece in self.assistant.ask(earlier, question, images=names, region=region, stop=stop):
                 if not desk.owns("answer", stop):
                     break

@@ -27,6 +27,7 @@ class Desk:
     beside: of the one it is compared with. cut: the plane the one on show is cut anew in, "" as it came.
     frames: which frame of each picture was looked at last. moves: grows when the viewer has to turn to it.
     keys: places of the key images, "image 1, slice 5". region: what the next question is about.
+    unsearched: pictures as they came, by name, in which no name was looked for yet.
     notes: what was said when files were opened. folder: where the uploads lie while pictures need them.
     leases: what the browser may fetch, by picture and cut.
     work: one event for each thing being generated; setting it ends the generation.
@@ -42,6 +43,7 @@ class Desk:
     moves: int = 0
     keys: tuple[str, ...] = ()
     region: Box | None = None
+    unsearched: dict[str, Image] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     folder: tempfile.TemporaryDirectory[str] | None = None
     leases: dict[tuple[str, str], Lease] = field(default_factory=dict)
@@ -89,8 +91,8 @@ class Desk:
         self.conversation = replace(self.conversation, study=replace(self.conversation.study, images=kept))
         self.fresh = tuple(each for each in self.fresh if each != name)
         self.keys = tuple(each for each in self.keys if whose(each) != name)
-        for key in [each for each in self.leases if each[0] == name]:
-            self.leases.pop(key).end()
+        self.unsearched.pop(name, None)
+        self._end_leases(name)
         if self.region and whose(self.region.image) == name:
             self.region = None
         self.beside = "" if self.beside == name else self.beside
@@ -101,6 +103,13 @@ class Desk:
         """A person has looked at the picture and found no name in it."""
         image = replace(self.picture(name), caution="")
         self.conversation = replace(self.conversation, study=self.conversation.study.turned(image))
+
+    def searched(self, image: Image) -> None:
+        """Puts the picture as it was found by the search in the place of the one that waited for it."""
+        self.unsearched.pop(image.name, None)
+        if image.name in self.names:
+            self.conversation = replace(self.conversation, study=self.conversation.study.turned(image))
+            self._end_leases(image.name)
 
     def show(self, name: str, frame: int = 0) -> None:
         """Puts a picture on show, at the frame last looked at or at this one."""
@@ -137,6 +146,10 @@ class Desk:
         empty = Desk()
         for each in fields(self):
             setattr(self, each.name, getattr(empty, each.name))
+
+    def _end_leases(self, name: str) -> None:
+        for key in [each for each in self.leases if each[0] == name]:
+            self.leases.pop(key).end()
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,17 @@ from gradio.utils import get_upload_folder
 
 from chat_app import imaging
 from chat_app.errors import TooLarge
+from chat_app.imaging import burned
 from chat_app.records import Image
 from chat_app.ui.components import Drop, Folder
 from chat_app.ui.desk import Desk
 from chat_app.ui.faults import say, told
 
 MOST_PICTURES = 16
+SEARCHING = "It is being searched for names in its pixels: ask again in a moment."
 LIMITS = imaging.Limits()
+
+UNSEARCHED = "It could not be searched for names: look at it before it is asked about."
 
 
 def take(desk: Desk, paths: Sequence[Path], limits: imaging.Limits = LIMITS) -> None:
@@ -56,7 +60,28 @@ def add(desk: Desk, image: Image) -> None:
         return
     if len(desk.names) >= MOST_PICTURES:
         raise TooLarge(f"A conversation holds at most {MOST_PICTURES} pictures: clear it to begin another.")
-    desk.add(replace(image, name=f"image {desk.next_number}"))
+    image = replace(image, name=f"image {desk.next_number}")
+    if burned.is_worth_a_search(image):
+        desk.unsearched[image.name] = image
+        image = replace(image, caution=SEARCHING)
+    desk.add(image)
+
+
+def search(desk: Desk) -> Iterator[str]:
+    """Looks for names in the pixels of what was opened, one picture after another; gives who is next.
+
+    One that cannot be searched waits for a person, as one of a risky kind does.
+    """
+    for name, image in list(desk.unsearched.items()):
+        if desk.unsearched.get(name) is not image:
+            continue  # left out, cleared away, or searched meanwhile
+        yield name
+        found = replace(image, caution=image.caution or UNSEARCHED)
+        try:
+            found = imaging.checked(image)
+        finally:
+            if desk.unsearched.get(name) is image:
+                desk.searched(found)
 
 
 def _is_same(one: Image, other: Image) -> bool:

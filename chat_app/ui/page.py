@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from chat_app import imaging
+from chat_app.dicomweb import Server
 from chat_app.errors import SetupError
 from chat_app.settings import Settings
-from chat_app.ui import chat, examples, intake, look, report, viewer
+from chat_app.ui import chat, examples, intake, look, picker, report, viewer
 from chat_app.ui.desk import Desk
 from chat_app.ui.faults import told
 from chat_app.ui.loading import Loading
@@ -72,10 +73,12 @@ class Page:
         self.whole = list(self.render(empty))
         self.seen = list(self.viewer.render(empty))
         self.turning = list(self.turned(empty))
+        self.listed = list(self.picker.render(empty))
         self.said = [self.desk, *self.chat.render(empty), *self.seen]
         self.drafted = [self.desk, *self.report.render(empty)]
         with self.demo:
             self._wire_pictures()
+            self._wire_archive()
             self._wire_viewer()
             self._wire_chat()
             self._wire_report()
@@ -136,6 +139,7 @@ class Page:
             with gr.Column(scale=7, min_width=320):
                 self.viewer = viewer.Pane()
                 self.intake = intake.Pane()
+                self.picker = picker.Pane(_archive(self.settings))
                 self.installed = examples.row("Examples", examples.INSTALLED)
                 self.fetched = examples.row("Examples from the internet", examples.FETCHED, visible=False)
             with gr.Column(scale=6, min_width=340):
@@ -148,7 +152,7 @@ class Page:
 
     def render(self, desk: Desk) -> Update:
         """The whole page as this desk has it."""
-        panes = (self.viewer, self.intake, self.chat, self.report)
+        panes = (self.viewer, self.intake, self.picker, self.chat, self.report)
         parts = (pane.render(desk) for pane in panes)
         return functools.reduce(operator.or_, parts, {self.desk: desk})
 
@@ -165,12 +169,27 @@ class Page:
     def open(self, desk: Desk, paths: list[Path]) -> Iterator[Update]:
         yield {self.viewer.caption: "Reading …"}
         intake.take(desk, paths, self.limits)
-        yield self.render(desk)
+        yield from self.taken(desk)
 
-    def example(self, desk: Desk, number: int, shelf: examples.Shelf = examples.INSTALLED) -> Update:
+    def example(
+        self, desk: Desk, number: int, shelf: examples.Shelf = examples.INSTALLED
+    ) -> Iterator[Update]:
+        examples.place(desk, shelf[number])
+        yield from self.taken(desk)
+
+    def fetch(self, desk: Desk, key: str | None) -> Iterator[Update]:
+        """Opens a study from the archive."""
+        yield from self.picker.fetch(desk, key, self.limits)
+        yield from self.taken(desk)
+
+    def taken(self, desk: Desk) -> Iterator[Update]:
+        """What was opened, at once; then it is searched for names, which takes a moment a picture."""
+        yield self.render(desk)
         with told():
-            examples.place(desk, shelf[number])
-        return self.render(desk)
+            for name in intake.search(desk):
+                yield {self.viewer.caption: f"Looking for names burnt into {name} …"}
+        # Not the whole page: an answer may be under way that waited for this.
+        yield self.turned(desk)
 
     def turned(self, desk: Desk) -> Update:
         """What changes with the picture on show."""
@@ -263,6 +282,12 @@ class Page:
         choice = self.viewer.choice
         choice.input(self.show, [desk, choice], self.turning, **QUIET)
 
+    def _wire_archive(self) -> None:
+        pane, desk = self.picker, self.desk
+        pane.text.submit(pane.search, [desk, pane.text], self.listed, **QUIET)
+        pane.open.click(self.fetch, [desk, pane.studies], self.whole, **QUIET)
+        pane.halt.click(pane.stop, desk, None, queue=False, **QUIET)
+
     def _wire_viewer(self) -> None:
         picture, desk, caution = self.viewer.picture, self.desk, self.chat.caution
         picture.view(self.view, desk, None, queue=False, **QUIET)
@@ -300,6 +325,13 @@ class Page:
         markdown.success(None, pane.text, None, js=report.save("md"))
         json = pane.json.click(pane.as_json, texts, pane.text, api_name="json", **SOFT)
         json.success(None, pane.text, None, js=report.save("json"))
+
+
+def _archive(settings: Settings) -> Server | None:
+    """The picture archive that the settings name, if any."""
+    if not settings.dicomweb:
+        return None
+    return Server(settings.dicomweb, user=settings.dicomweb_user, password=settings.dicomweb_password)
 
 
 def mount(

@@ -83,6 +83,8 @@ class Pane:
             yield {**self._filled(()), **self._busy(True), self.banner: "Drafting …"}
             while not self.loading.wait(0.5):
                 yield {self.banner: "The model is still being loaded; the draft waits for it."}
+            while desk.unsearched and not stop.wait(0.1):
+                yield {self.banner: "The pictures are being searched for names; the draft waits for it."}
             known = self._known(template, said)
             shown = [desk.place(name) for name in desk.names]
             parts = self.assistant.draft(desk.conversation, template, told=known, images=shown, stop=stop)
