@@ -77,7 +77,7 @@ def visit(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
             assert visitor.elsewhere == [] and visitor.complaints == []
 
 
-def series(folder: Path, slices: int = 12, step: float = 2.5, **tags: Any) -> list[Path]:
+def series(folder: Path, slices: int = 12, step: float = 2.5, start: float = 0.0, **tags: Any) -> list[Path]:
     """A CT whose slice n is as bright as n, with a bright block at the left that moves down."""
     uids = {key: generate_uid() for key in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")}
     uids = {"SOPClassUID": CTImageStorage, "Modality": "CT", "PatientID": "1", **uids}
@@ -88,7 +88,7 @@ def series(folder: Path, slices: int = 12, step: float = 2.5, **tags: Any) -> li
     for number in range(slices):
         pixels = np.full((120, 150), 100 + number, np.uint16)
         pixels[10 + number : 30 + number, 10:40] = 900
-        every = {**uids, **shape, **window, "ImagePositionPatient": [0, 0, step * number], **tags}
+        every = {**uids, **shape, **window, "ImagePositionPatient": [0, 0, start + step * number], **tags}
         uid = {"SOPInstanceUID": generate_uid(), "InstanceNumber": number + 1}
         paths.append(folder / f"{number}")
         paths[-1].write_bytes(dicom(pixels, **every, **uid))
@@ -287,12 +287,14 @@ def test_the_arithmetic_is_that_of_the_standard(visit: Callable[..., Any]) -> No
     there = f"toPicture(toCanvas({{x: 7.25, y: 11.5}}, {view}, 1.6), {view}, 1.6)"
     assert run(there) == pytest.approx({"x": 7.25, "y": 11.5})
     assert run("scaleBar(0.7, 100)") == {"mm": 50, "length": pytest.approx(50 / 0.7)}
-    assert run("besideFrame(5, {frames: 9}, {frames: 17})") == 9
+    assert run("besideFrame(5, {frames: 9}, {frames: 17}, 0)") == 9
     apart = "{frames: 3, positions: [0, 1, 2]}, {frames: 5, positions: [90, 91, 92, 93, 94]}"
-    assert run(f"besideFrame(3, {apart})") == 5
-    assert (
-        run("besideFrame(2, {frames: 3, positions: [0, 5, 10]}, {frames: 4, positions: [9, 6, 3, 0]})") == 2
-    )
+    assert run(f"besideFrame(3, {apart}, 0)") == 5
+    assert run(f"besideFrame(3, {apart}, middleToMiddle({apart}))") == 4
+    within = "{frames: 3, positions: [0, 5, 10]}, {frames: 4, positions: [9, 6, 3, 0]}"
+    assert run(f"besideFrame(2, {within}, 0)") == 2
+    assert run(f"besideFrame(2, {within}, 4)") == 1
+    assert run("shownToShown({positions: [0, 5, 10]}, 2, {positions: [9, 6, 3, 0]}, 4)") == -5
 
 
 # Scrolling, comparing, marking
@@ -332,9 +334,9 @@ def test_boxes_stand_on_their_slice_and_tell_their_label(visit: Callable[..., An
 
 def test_a_prior_scrolls_along_by_position(visit: Callable[..., Any], tmp_path: Path) -> None:
     visitor = visit()
-    visitor.drop(*series(tmp_path / "a", 12, 2.5))
+    visitor.drop(*series(tmp_path / "a", 12, 2.5, StudyInstanceUID="1.2.3.7"))
     visitor.sees("12 slices")
-    visitor.drop(*series(tmp_path / "b", 24, 1.25))
+    visitor.drop(*series(tmp_path / "b", 24, 1.25, StudyInstanceUID="1.2.3.7"))
     visitor.sees("24 slices")
     visitor.shows(12)
     visitor.wheel(-4)
@@ -352,6 +354,23 @@ def test_a_prior_scrolls_along_by_position(visit: Callable[..., Any], tmp_path: 
     visitor.wheel(1)
     visitor.shows(15)
     visitor.shows(7, visitor.prior)
+    visitor.button("Linked").click()
+    visitor.wheel(2)
+    visitor.shows(17)
+    visitor.shows(8, visitor.prior)
+
+
+def test_a_prior_of_another_day_is_laid_middle_to_middle(visit: Callable[..., Any], tmp_path: Path) -> None:
+    visitor = visit()
+    visitor.drop(*series(tmp_path / "a", 11, 2.0, StudyInstanceUID="1.2.3.7", start=-400.0))
+    visitor.sees("11 slices")
+    visitor.drop(*series(tmp_path / "b", 21, 1.0))
+    visitor.sees("21 slices")
+    visitor.choose("compare", "image 1")
+    visitor.shows(11)
+    visitor.shows(6, visitor.prior)
+    visitor.wheel(4)
+    visitor.shows(8, visitor.prior)
 
 
 def test_a_folder_opens_as_its_series(visit: Callable[..., Any], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,9 @@ from chat_app.ui.faults import say, told
 MOST_PICTURES = 16
 SEARCHING = "It is being searched for names in its pixels: ask again in a moment."
 LIMITS = imaging.Limits()
+
+# Held for a moment while a picture gets its name: two drops of one person may be opened at once.
+NAMING = threading.Lock()
 
 UNSEARCHED = "It could not be searched for names: look at it before it is asked about."
 
@@ -54,17 +58,20 @@ def add(desk: Desk, image: Image) -> None:
     Raises:
         TooLarge: the desk is full.
     """
-    if known := next((each.name for each in desk.images if _is_same(each, image)), ""):
-        desk.show(known)
-        say(f"This is {known} again: it is already open.")
-        return
-    if len(desk.names) >= MOST_PICTURES:
-        raise TooLarge(f"A conversation holds at most {MOST_PICTURES} pictures: clear it to begin another.")
-    image = replace(image, name=f"image {desk.next_number}")
-    if burned.is_worth_a_search(image):
-        desk.unsearched[image.name] = image
-        image = replace(image, caution=SEARCHING)
-    desk.add(image)
+    with NAMING:
+        if known := next((each.name for each in desk.images if _is_same(each, image)), ""):
+            desk.show(known)
+            say(f"This is {known} again: it is already open.")
+            return
+        if len(desk.names) >= MOST_PICTURES:
+            raise TooLarge(
+                f"A conversation holds at most {MOST_PICTURES} pictures: clear it to begin another."
+            )
+        image = replace(image, name=f"image {desk.next_number}")
+        if burned.is_worth_a_search(image):
+            desk.unsearched[image.name] = image
+            image = replace(image, caution=SEARCHING)
+        desk.add(image)
 
 
 def search(desk: Desk) -> Iterator[str]:

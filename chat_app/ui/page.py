@@ -47,6 +47,8 @@ DELETE = (10, 60)
 # How events run: unseen by API clients; quick; or through the model, a few at a time with the others queued.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 SOFT: dict[str, Any] = {"show_progress": "hidden"}
+# A search for names may still be going on when the next file is dropped.
+OPENING: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple"}
 MODEL: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model", "concurrency_limit": 4}
 
 
@@ -274,11 +276,11 @@ class Page:
 
     def _wire_pictures(self) -> None:
         whole, desk, pane = self.whole, self.desk, self.intake
-        pane.drop.upload(self.open, [desk, pane.drop], whole, api_name="open", **SOFT)
-        pane.folder.upload(self.open, [desk, pane.folder], whole, **QUIET)
-        self.installed.click(self.example, [desk, self.installed], whole, api_name="example", **SOFT)
+        pane.drop.upload(self.open, [desk, pane.drop], whole, api_name="open", **OPENING)
+        pane.folder.upload(self.open, [desk, pane.folder], whole, api_visibility="private", **OPENING)
+        self.installed.click(self.example, [desk, self.installed], whole, api_name="example", **OPENING)
         fetch = functools.partial(self.example, shelf=examples.FETCHED)
-        self.fetched.click(fetch, [desk, self.fetched], whole, **QUIET)
+        self.fetched.click(fetch, [desk, self.fetched], whole, api_visibility="private", **OPENING)
         choice = self.viewer.choice
         choice.input(self.show, [desk, choice], self.turning, **QUIET)
 

@@ -32,6 +32,7 @@ NOTHING: dict[str, Any] = {
     **dict.fromkeys(("item", "beside", "region")),
     **dict.fromkeys(("boxes", "keys", "others", "planes"), ()),
     "earlier": "",
+    "aligned": False,
     "moves": 0,
 }
 
@@ -133,6 +134,7 @@ class Pane:
             "item": self._item(desk, image, desk.cut),
             "beside": self._item(desk, other, "") if other else None,
             "earlier": earlier(image, other) if other else "",
+            "aligned": bool(other and image.origin.study and image.origin.study == other.origin.study),
             "others": [name for name in desk.names if name != image.name],
             "planes": list(PLANES) if is_volume else [],
             "boxes": [each for n, box in enumerate(desk.boxes, 1) if (each := _box(desk, box, n))],

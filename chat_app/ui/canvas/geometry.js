@@ -115,18 +115,29 @@ function scaleBar(mmPerPixel, most) {
 }
 
 /**
- * The frame (from 1) of another stack that lies beside this one: by position where the two stacks overlap,
- * else at the same relative place.
+ * The frame (from 1) of another stack that lies beside this one: by position, where both have one and the two
+ * stacks overlap, else at the same relative place. shift: mm from a position here to the same one there.
  */
-function besideFrame(frame, from, to) {
-  if (overlap(from.positions, to.positions)) return nearest(to.positions, from.positions[frame - 1]) + 1;
+function besideFrame(frame, from, to, shift) {
+  if (overlap(from.positions, to.positions, shift)) return nearest(to.positions, from.positions[frame - 1] + shift) + 1;
   const share = from.frames > 1 ? (frame - 1) / (from.frames - 1) : 0;
   return Math.round(share * (to.frames - 1)) + 1;
 }
 
-function overlap(one, other) {
+function overlap(one, other, shift) {
   if (!one || !other) return false;
-  return Math.min(...one) <= Math.max(...other) && Math.min(...other) <= Math.max(...one);
+  return Math.min(...one) + shift <= Math.max(...other) && Math.min(...other) <= Math.max(...one) + shift;
+}
+
+/** From the middle of one stack to the middle of another, mm: where two studies share no coordinates. */
+function middleToMiddle(one, other) {
+  const middle = ({ positions }) => (Math.min(...positions) + Math.max(...positions)) / 2;
+  return one.positions && other.positions ? middle(other) - middle(one) : 0;
+}
+
+/** From what is on show in one stack to what is on show in another, mm; the alignment made by hand. */
+function shownToShown(one, number, other, otherNumber) {
+  return one.positions && other.positions ? other.positions[otherNumber - 1] - one.positions[number - 1] : 0;
 }
 
 function nearest(positions, wanted) {

@@ -6,6 +6,7 @@
  * @property {Item | null} item
  * @property {Item | null} beside
  * @property {string} earlier  how the picture beside relates in time
+ * @property {boolean} aligned  whether the two lie in one space
  * @property {string[]} others  what can be put beside
  * @property {string[]} planes  what the volume can be cut in
  * @property {(Mark & {image: string})[]} boxes
@@ -25,6 +26,7 @@ class Viewer {
     this.tell = tell;
     this.value = { item: null, beside: null, boxes: [], keys: [], others: [], planes: [], moves: 0 };
     this.isLinked = true;
+    this.shift = 0;
     this.ending = new AbortController();
     /** @type {string[]} what the server knows of the frames on show, by port */
     this.told = ["", ""];
@@ -54,7 +56,7 @@ class Viewer {
     if (!value.beside) this._activate(main);
     this._together(() => [value.item, value.beside].forEach((item, index) => this._open(index, item)));
     if (value.item && value.moves !== before.moves) main.go(value.item.frame);
-    if (before.beside?.base !== value.beside?.base) this._link(main);
+    if (before.beside?.base !== value.beside?.base || before.item?.base !== value.item?.base) this._align(main, beside);
     this._annotate();
     this._drawTools();
   }
@@ -162,7 +164,15 @@ class Viewer {
   _link(port) {
     const other = this.ports.find((each) => each !== port);
     if (!port.item || !other.item || port.item.frames === 1) return;
-    this._together(() => other.go(besideFrame(port.number, port.item, other.item)));
+    const shift = port === this.ports[0] ? this.shift : -this.shift;
+    this._together(() => other.go(besideFrame(port.number, port.item, other.item, shift)));
+  }
+
+  /** Pictures of one study lie in one space; others are laid middle to middle until a hand does better. */
+  _align(main, beside) {
+    if (!main.item || !beside.item) return;
+    this.shift = this.value.aligned ? 0 : middleToMiddle(main.item, beside.item);
+    if (this.isLinked) this._link(main);
   }
 
   /** Turns ports without one leading the other. */
@@ -174,7 +184,11 @@ class Viewer {
 
   _toggleLink() {
     this.isLinked = !this.isLinked;
-    if (this.isLinked) this._link(this.active);
+    const [main, beside] = this.ports;
+    // What a hand has laid side by side stays side by side.
+    if (this.isLinked && main.item && beside.item) {
+      this.shift = shownToShown(main.item, main.number, beside.item, beside.number);
+    }
     this._drawTools();
   }
 
