@@ -30,7 +30,7 @@ from chat_app.records.pictures import (
 )
 
 if TYPE_CHECKING:
-    from chat_app.records.pictures import Pixels
+    from chat_app.records.pictures import Pixels as Pixels
 
 __all__ = [
     "NAME",
@@ -43,7 +43,6 @@ __all__ = [
     "Look",
     "ModelId",
     "Origin",
-    "Pixels",
     "Plane",
     "Report",
     "Section",
