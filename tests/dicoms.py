@@ -16,6 +16,7 @@ from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import (
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
+    EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
     generate_uid,
@@ -147,3 +148,38 @@ def series(folder: Path, heights: Sequence[float], **tags: Any) -> Path:
         pixels = np.full((8, 10), round(z), np.int16)
         written(folder, ct(z, pixels, **{"InstanceNumber": place + 1, **tags}), f"IM{place:04d}")
     return folder
+
+
+def enhanced(frames: Sequence[dict[str, Any]], **tags: Any) -> bytes:
+    """An enhanced MR file of axial frames, each of its own grey: 10, 20, 30 and so on.
+
+    Of each frame `z` in mm and, where given, by the names of their sequences what its functional groups say.
+    """
+    own = [
+        _group(PlanePositionSequence={"ImagePositionPatient": [0, 0, each["z"]]}, **each) for each in frames
+    ]
+    shared = _group(
+        PlaneOrientationSequence={"ImageOrientationPatient": AXIAL},
+        PixelMeasuresSequence={"PixelSpacing": [0.5, 0.5], "SliceThickness": 1},
+    )
+    pixels = np.stack([np.full((8, 10), 10 * number, np.uint16) for number in range(1, len(frames) + 1)])
+    plain = {
+        "Modality": "MR",
+        "SOPClassUID": EnhancedMRImageStorage,
+        "StudyInstanceUID": "1.2.3",
+        "SeriesInstanceUID": "1.2.3.9",
+        "SharedFunctionalGroupsSequence": [shared],
+        "PerFrameFunctionalGroupsSequence": own,
+    }
+    return dicom(pixels, **{**plain, **tags})
+
+
+def _group(*, z: float = 0.0, **macros: dict[str, Any]) -> Dataset:
+    """One functional group: of each macro its only item."""
+    group = Dataset()
+    for name, values in macros.items():
+        item = Dataset()
+        for keyword, value in values.items():
+            setattr(item, keyword, value)
+        setattr(group, name, [item])
+    return group

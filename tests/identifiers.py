@@ -14,6 +14,14 @@ from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+# Of the table's rows for several groups at once: (50xx,xxxx), (60xx,3000), (60xx,4000).
+REPEATED = tuple(
+    (group, element)
+    for first, elements in ((0x5000, (0x0040, 0x2500, 0x3000)), (0x6000, (0x0022, 0x1500, 0x3000, 0x4000)))
+    for group in (first, first + 2, first + 0x1E)
+    for element in elements
+)
+LAST_OF_META = 2  # groups up to this one are commands and the file meta information
 UID_ROOT = "1.2.840.99999.7"
 FILE_NAME = "Zqfilename_Zqfolder"
 
@@ -122,14 +130,18 @@ def residue(data: bytes, seeds: dict[str, str] = SEEDS) -> list[str]:
 
 
 def every_attribute() -> dict[Tag, DataElement]:
-    """Each attribute of PS3.15 Table E.1-1 that a dataset can hold, with a value of its own."""
-    tags = [Tag(tag) for tag in table.ALL_TAGS if len(tag) == 2 and tag[0] > 2]
+    """Each attribute of PS3.15 Table E.1-1 that a dataset can hold, with a value of its own.
+
+    Of its repeating groups (curves, overlays) the first, the second and the last.
+    """
+    tags = [Tag(tag) for tag in (*table.ALL_TAGS, *REPEATED) if len(tag) == 2 and tag[0] > LAST_OF_META]
     elements = [_element(tag, f"ZQ{int(tag):08X}") for tag in dict.fromkeys(tags)]
     return {element.tag: element for element in elements}
 
 
 def _element(tag: Any, mark: str) -> DataElement:
-    vr = dictionary_VR(tag) if dictionary_has_tag(tag) else "LO"
+    is_drawing = tag.element == 0x3000 and tag.group >= 0x5000
+    vr = "OB" if is_drawing else dictionary_VR(tag) if dictionary_has_tag(tag) else "LO"
     values: dict[str, Any] = {
         "AS": "047Y",
         "DA": "19310820",

@@ -100,13 +100,13 @@ def test_names_numbers_and_places_of_a_header_are_looked_for() -> None:
     ],
 )
 def test_a_header_value_is_known_again_through_the_slips_of_a_reader(text: str) -> None:
-    parts = [part for value in HEADER for part in words._parts(value)]
+    parts = [part for value in HEADER for part in words.parts(value)]
     assert words._is_known(text, parts) or words._is_identifying(text)
 
 
 @pytest.mark.parametrize("text", ["LYMPH NODE", "SUPINE", "8.4 cm", "L", "MI 1.1", "Gen THI"])
 def test_words_that_are_not_in_the_header_are_not_taken_for_it(text: str) -> None:
-    assert not words._is_known(text, [part for value in HEADER for part in words._parts(value)])
+    assert not words._is_known(text, [part for value in HEADER for part in words.parts(value)])
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,52 @@ def test_a_line_that_may_name_someone_is_told_without_a_header(text: str) -> Non
 )  # fmt: skip
 def test_sides_and_technique_are_left_alone(text: str) -> None:
     assert words._is_technique(text) and not words._is_identifying(text)
+
+
+@pytest.mark.parametrize("text", ["14 Feb", "1 MAR", "14 February 1988", "MAY 24, 2002"])
+def test_a_day_of_a_month_is_a_date_without_its_year(text: str) -> None:
+    assert words._is_identifying(text)
+
+
+@pytest.mark.parametrize("text", ["2 SEPTUM", "1 MARGIN", "DECUB 30"])
+def test_a_word_that_begins_like_a_month_is_none(text: str) -> None:
+    assert not words._is_identifying(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("Li^Na", "LIANA"), ("Li^Na", "NA LI"), ("19310820", "PUR 1931"), ("19880214", "1988")],
+)
+def test_a_short_name_and_a_year_of_the_header_are_known_again(value: str, text: str) -> None:
+    assert words._is_known(text, list(words.parts(value)))
+
+
+def test_another_year_than_that_of_the_header_is_not_known() -> None:
+    assert not words._is_known("1932", list(words.parts("19310820")))
+
+
+def test_what_stands_beside_a_name_goes_with_it_and_a_marker_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = [
+        words.Words("Smith", Box(10, 10, 60, 30), 1.0),
+        words.Words("Jö", Box(65, 10, 80, 30), 1.0),
+        words.Words("rg", Box(85, 11, 99, 31), 1.0),
+        words.Words("L", Box(105, 10, 115, 30), 1.0),
+        words.Words("Liver", Box(10, 50, 60, 70), 1.0),
+    ]
+    monkeypatch.setattr(words, "read_text", lambda pixels: lines)
+    assert words.find(NAMED, HEADER) == lines[:3]
+
+
+def test_a_file_without_a_header_waits_when_there_are_words_at_its_edge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(words, "available", lambda: True)
+    monkeypatch.setattr(words, "read_text", lambda pixels: [words.Words("Okonkwo", Box(5, 5, 90, 30), 1.0)])
+    checked = burned.check(Image("image 1", NAMED, "", "PNG"))
+    assert checked.caution == burned.WRITTEN and checked.pixels is NAMED
+    assert not burned.check(Image("image 1", NAMED, "", "DICOM", modality="CR")).caution
 
 
 def test_what_was_read_is_not_in_a_repr() -> None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from collections import Counter
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c as table
 from dicoms import dicom
 from hypothesis import given
 from hypothesis import strategies as st
 from identifiers import FILE_NAME, PLAIN, SEEDS, UID_ROOT, every_attribute, keyword, residue, saved, seeded
 from pydicom import dcmread
+from pydicom.datadict import dictionary_has_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from pydicom.uid import UID, JPEGBaseline8Bit
 
 from chat_app import imaging
@@ -83,6 +88,48 @@ def test_every_attribute_of_table_e_1_1_loses_its_value_at_any_depth(depth: int)
     assert left == []
 
 
+def test_every_row_of_table_e_1_1_is_among_those_seeded() -> None:
+    """And no row is left out but commands and file meta information, which are never taken over."""
+    seeds = every_attribute()
+    ranges = [row for row in table.ALL_TAGS if len(row) == 4]
+    single = {Tag(row) for row in table.ALL_TAGS if len(row) == 2}
+    assert {tag for tag in single if tag not in seeds} == {Tag(0, 0x1000), Tag(0, 0x1001), Tag(2, 3)}
+    assert len(table.ALL_TAGS) == len(single) + len(ranges) and len(ranges) == 3
+    for group, element, of_group, of_element in ranges:
+        rows = [t for t in seeds if (t.group & of_group, t.element & of_element) == (group, element)]
+        assert len({t.group for t in rows}) >= 3
+    assert sum(not dictionary_has_tag(tag) for tag in seeds) > 20  # newer than what pydicom knows
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_what_looks_for_residue_finds_it_where_the_profile_does_nothing(
+    depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = every_attribute()
+    monkeypatch.setattr(profile, "_ruled", lambda element, key, withheld, **_: copy(element))
+    monkeypatch.setattr(profile, "strike", lambda body, names: Counter())
+    source = _at_depth(seeds, depth)
+    marks = {keyword(seed): f"ZQ{int(tag):08X}" for tag, seed in seeds.items()}
+    there = residue(saved(source), marks)
+    assert residue(saved(cleaned(source)), marks) == there and len(there) > 400
+
+
+@pytest.mark.parametrize("rule", ["a text", "a date", "a UID", "a sequence", "an overlay"])
+def test_one_rule_that_does_nothing_is_noticed(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spared = {
+        "a text": 0x00081030, "a date": 0x00080020, "a UID": 0x0020000D, "a sequence": 0x00400275,
+        "an overlay": 0x60003000,
+    }[rule]  # fmt: skip
+    ruled = profile._ruled
+
+    def lenient(element: DataElement, *args: Any, **options: Any) -> DataElement | None:
+        return copy(element) if element.tag == spared else ruled(element, *args, **options)
+
+    monkeypatch.setattr(profile, "_ruled", lenient)
+    monkeypatch.setattr(profile, "strike", lambda body, names: Counter())
+    assert residue(saved(cleaned(seeded()))) != []
+
+
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_no_mark_of_any_attribute_of_the_table_is_left_in_the_bytes(depth: int) -> None:
     seeds = every_attribute()
@@ -133,6 +180,65 @@ def test_a_code_string_that_is_no_code_is_emptied() -> None:
     dataset = seeded()
     dataset.ScanOptions = "Zqname^given"
     assert cleaned(dataset).ScanOptions == ""
+
+
+def test_a_number_of_five_digits_is_no_code() -> None:
+    dataset = seeded()
+    dataset.ScanOptions = ["FS", "19310820", "MRN77120"]
+    assert list(cleaned(dataset).ScanOptions) == ["FS", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("BodyPartExamined", "ZQBODY"),
+        ("ConvolutionKernel", "Zqkernel"),
+        ("RescaleType", "ZQTYPE"),
+        ("Manufacturer", "Zqhospital"),
+        ("LongCodeValue", "Zqcode"),
+    ],
+)
+@pytest.mark.parametrize("depth", [0, 1])
+def test_what_is_of_no_list_is_emptied_where_a_list_is_known(keyword: str, value: str, depth: int) -> None:
+    dataset = seeded()
+    setattr(dataset.SharedFunctionalGroupsSequence[0] if depth else dataset, keyword, value)
+    assert residue(saved(cleaned(dataset)), {"value": value}) == []
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("BodyPartExamined", "WHOLE BODY"),
+        ("ConvolutionKernel", "FC21"),
+        ("ConvolutionKernel", "STANDARD"),
+        ("RescaleType", "HU"),
+        ("Manufacturer", "GE MEDICAL SYSTEMS"),
+        ("Manufacturer", "Siemens HealthCare GmbH"),
+        ("Manufacturer", "ALOKA CO., LTD."),
+        ("ManufacturerModelName", "MAGNETOM Vida"),
+    ],
+)
+def test_what_is_listed_stays(keyword: str, value: str) -> None:
+    dataset = seeded()
+    setattr(dataset, keyword, value)
+    assert cleaned(dataset)[keyword].value == value
+
+
+@pytest.mark.parametrize("keyword", ["ScanOptions", "ImageType", "ManufacturerModelName", "PatientPosition"])
+def test_a_name_of_the_header_is_struck_wherever_it_was_typed(keyword: str) -> None:
+    dataset = seeded()
+    dataset.PatientName, dataset.PatientID = "Okonkwo^Wilhelmina", "MRN48"
+    for value in ("OKONKWO", "FS MRN48"):
+        setattr(dataset, keyword, value)
+        setattr(dataset.SharedFunctionalGroupsSequence[0], keyword, value)
+        result = deidentify.clean(dataset, KEY)
+        assert residue(saved(result.dataset), {"name": value}) == [] and keyword in result.withheld
+
+
+def test_a_patient_called_head_does_not_take_the_body_part_along() -> None:
+    dataset = seeded()
+    dataset.PatientName, dataset.BodyPartExamined = "HEAD^CHEST", "CHEST"
+    assert cleaned(dataset).BodyPartExamined == "CHEST"
 
 
 def test_a_listed_code_gets_the_words_of_its_scheme() -> None:
@@ -438,3 +544,40 @@ def test_a_folder_of_ultrasound_is_searched_and_masked(shared_data: Path, tmp_pa
         assert dcmread(path).BurnedInAnnotation == "NO"
         read = imaging.read(path, name="image 1", frame=1)
         assert words.find(read.pixels, ("BAPTIST", "PHILIPS")) == []
+
+
+def places(opened: imaging.Opened) -> list[Any]:
+    """All that tells how the pictures are sorted, shown and placed."""
+    return [
+        (
+            image.name, image.frames, image.frame, image.unit, image.modality, image.window, image.notes,
+            [look.name for look in image.stack.looks],
+            [(image.stack.plane(n), image.at(n).pixels.tobytes()) for n in range(1, image.frames + 1)],
+        )
+        for image in opened.images
+        if image.stack
+    ]  # fmt: skip
+
+
+SERIES = ("series_ct_chest_P002", "series_ct_chest_normal002")
+ENHANCED = ("enhanced_mr_10frames.dcm", "enhanced_mr_siemens_xa10.dcm", "enhanced_mr_philips_64frames.dcm")
+
+
+@pytest.mark.parametrize("name", [*SERIES, *ENHANCED])
+def test_a_series_is_sorted_placed_and_cut_as_it_was(shared_data: Path, tmp_path: Path, name: str) -> None:
+    source, target = shared_data / "dicom" / name, tmp_path / "out"
+    summary = deidentify.folder(source, target, KEY, ocr=False)
+    assert summary.written and summary.written == summary.read - sum(summary.left_out.values())
+    before, after = imaging.study([source]), imaging.study([target])
+    assert places(before) == places(after) and before.images[0].frames > 1
+    cuts = [[_cut(image) for image in each.images] for each in (before, after)]
+    assert cuts[0] == cuts[1]
+
+
+def _cut(image: Any) -> bytes:
+    """The middle of the volume cut coronally; why it is none where it cannot be cut."""
+    try:
+        stack = image.stack.reformat("coronal")
+    except InputError as error:
+        return str(error).encode()
+    return bytes(stack.image("image 1", (stack.frames + 1) // 2).pixels.tobytes())

@@ -157,6 +157,15 @@ def test_a_gzip_bomb_costs_no_more_than_the_volume(tmp_path: Path) -> None:
     assert image.frames == 10
 
 
+@pytest.mark.parametrize("end", [b"", b"what only follows"])
+def test_a_gzip_file_of_several_members_is_read_to_its_end(tmp_path: Path, end: bytes) -> None:
+    data = nifti(marked())
+    members = [gzip.compress(data[start : start + 400]) for start in range(0, len(data), 400)]
+    packed = study([written(tmp_path, b"".join(members) + end)]).images[0]
+    plain = study([written(tmp_path, data, "plain")]).images[0]
+    assert packed.frames == plain.frames and np.array_equal(packed.pixels, plain.pixels)
+
+
 def test_a_damaged_file_is_a_sentence(tmp_path: Path) -> None:
     data = nifti(np.random.default_rng(2).integers(-9999, 9999, SHAPE).astype(np.int16))
     for length in range(348, len(data), 61):

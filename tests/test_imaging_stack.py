@@ -140,7 +140,7 @@ def test_one_window_serves_all_slices_and_is_said(tmp_path: Path) -> None:
         written(tmp_path, ct(number, WindowCenter=100 * number), f"{number}")
     image = study([tmp_path]).images[0]
     assert image.window == image.at(1).window == image.at(5).window == Window(200, 400)
-    assert any("that of slice 3, for all: the files' own differ" in note for note in image.notes)
+    assert any("that of slice 3, for all: their own differ" in note for note in image.notes)
 
 
 def test_without_a_window_the_percentiles_are_of_the_whole_stack(tmp_path: Path) -> None:
@@ -275,14 +275,23 @@ def test_a_look_may_be_chosen(tmp_path: Path) -> None:
     assert image.window == stack.looks[-1].window != stack.looks[0].window
 
 
-@pytest.mark.parametrize(("name", "frames", "passes"), [("siemens_xa10", 6, 1), ("philips_64frames", 64, 2)])
+@pytest.mark.parametrize(("name", "frames", "parts"), [("siemens_xa10", 6, 1), ("philips_64frames", 32, 2)])
 def test_frames_of_an_enhanced_file_follow_their_positions(
-    shared_data: Path, name: str, frames: int, passes: int
+    shared_data: Path, name: str, frames: int, parts: int
 ) -> None:
-    stack = opened(shared_data / "dicom" / f"enhanced_mr_{name}.dcm")
-    positions = [stack.plane(number).position_mm or 0.0 for number in range(1, frames + 1)]
-    assert (stack.unit, stack.frames) == ("slice", frames)
-    assert positions == sorted(set(positions), reverse=True) * passes
+    images = study([shared_data / "dicom" / f"enhanced_mr_{name}.dcm"]).images
+    assert len(images) == parts
+    for image in images:
+        stack = image.stack
+        assert stack is not None and (stack.unit, stack.frames) == ("slice", frames)
+        positions = [stack.plane(number).position_mm or 0.0 for number in range(1, frames + 1)]
+        assert positions == sorted(set(positions), reverse=True)
+
+
+def test_magnitude_and_field_map_of_one_real_file_have_their_own_windows(shared_data: Path) -> None:
+    magnitude, field = study([shared_data / "dicom" / "enhanced_mr_philips_64frames.dcm"]).images
+    assert any("(magnitude)" in note or "echo time (1.52)" in note for note in magnitude.notes + field.notes)
+    assert magnitude.window != field.window and magnitude.sha256 != field.sha256
 
 
 def test_a_real_cine_is_frames_in_their_order(shared_data: Path) -> None:

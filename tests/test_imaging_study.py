@@ -169,7 +169,7 @@ def test_every_real_file_opens_or_is_refused(shared_data: Path) -> None:
 
 def shown(opened: Opened) -> int:
     """Files behind the pictures: one for each slice of a series, and one for all frames of a multi-frame."""
-    return sum(len({place.source for place in image.stack.places}) for image in opened.images)  # type: ignore[union-attr]
+    return len({place.source for image in opened.images for place in image.stack.places})  # type: ignore[union-attr]
 
 
 def refused(opened: Opened) -> int:

@@ -25,6 +25,7 @@ EMPTY_ZIP = b"PK\x05\x06"
 LITTER = ("thumbs.db", "desktop.ini", "__macosx")
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may ask for gigabytes to unpack
 IS_ENCRYPTED = 0x1
+LEADS_OUT = "This is a link that leads out of the folder, or nowhere: copy what it should lead to."
 SMALL = MEGA  # a black slice packs a thousandfold; what unpacks to this little is no bomb
 ENTRY_BYTES = 1024  # of the directory of an archive, for each member; names are rarely a tenth of it
 
@@ -159,16 +160,27 @@ def _items(place: Path | zipfile.Path, limits: Limits) -> Iterator[Item | InputE
 def _folder(root: Path, limits: Limits) -> Iterator[Item | InputError]:
     """Everything below, without following a link out of it."""
     inside = root.resolve()
-    for folder, folders, names in os.walk(root):
+    closed: list[OSError] = []
+    for folder, folders, names in os.walk(root, onerror=closed.append):
         folders[:] = sorted(name for name in folders if not is_litter(name))
+        yield from (UnreadableFile(LEADS_OUT) for name in folders if _leads_out(Path(folder, name), inside))
         for name in sorted(names):
             path = Path(folder, name)
             if is_litter(name):
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(inside):
-                yield UnreadableFile("This is a link that leads out of the folder: copy the file itself.")
+            if _leads_out(path, inside):
+                yield UnreadableFile(LEADS_OUT)
                 continue
             yield from _items(path, limits)
+    yield from (UnreadableFile("This folder cannot be read: check its permissions.") for _ in closed)
+
+
+def _leads_out(path: Path, inside: Path) -> bool:
+    """Whether it is a link out of the folder, or to itself."""
+    try:
+        return path.is_symlink() and not path.resolve().is_relative_to(inside)
+    except (OSError, RuntimeError):  # which of them, if a link leads to itself, depends on Python
+        return True
 
 
 def _opened(file: File, limits: Limits) -> Iterator[Item | InputError]:
@@ -242,10 +254,10 @@ def _filled(stream: io.RawIOBase | IO[bytes], most: int) -> bytes:
 
 @contextmanager
 def _mapped() -> Iterator[None]:
-    """Faults of the disk and of archives in our words."""
+    """Faults of the disk and of archives in our words; theirs name files, and are not shown as the cause."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError) as error:
-        raise UnreadableFile("This archive is damaged or incomplete: pack it again.") from error
-    except (OSError, ValueError) as error:
-        raise UnreadableFile("This file cannot be read from the disk: check its permissions.") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError):
+        raise UnreadableFile("This archive is damaged or incomplete: pack it again.") from None
+    except (OSError, ValueError):
+        raise UnreadableFile("This file cannot be read from the disk: check its permissions.") from None

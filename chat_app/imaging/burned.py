@@ -52,6 +52,7 @@ OFTEN = "{kind} often have a name burnt into them: look at it before it is asked
 STATED = "The file says that text is burnt into this picture: look at it before it is asked about."
 NOTHING = "No name was found in it by machine."
 MASKED = "Text that may identify someone was blacked out: look whether any is left before it is asked about."
+WRITTEN = "There are words at the edge of this picture: look for a name before it is asked about."
 LEFT = "Text that may identify someone is left in this picture: do not use it as it is."
 
 
@@ -70,18 +71,23 @@ def is_searched(dataset: Dataset) -> bool:
     return bool(caution(dataset)) or dataset.get("Modality") in PROJECTIONS
 
 
+def is_worth_a_search(image: Image) -> bool:
+    """Whether `check` would look for text in it: it takes a second or more."""
+    is_written_on = image.caution or image.format != "DICOM" or image.modality in PROJECTIONS
+    return bool(is_written_on) and words.available()
+
+
 def check(image: Image, known: Collection[str] = ()) -> Image:
     """The picture searched for burnt-in text, with what was found blacked out and said in its caution.
 
     known: what its header says of the patient (`words.known`). Without the extra "ocr", and for slices and
     other pictures that no one writes on, it comes back as it is. A second look follows each masking.
     """
-    is_worth = image.caution or image.format != "DICOM" or image.modality in PROJECTIONS
-    if not is_worth or not words.available():
+    if not is_worth_a_search(image):
         return image
     shown, boxes = image, list[Box]()
     for _ in range(ROUNDS):
-        found = _search(shown, known)
+        found = _search(shown, known, is_strict=bool(image.caution))
         if not found:
             return _said(shown, len(boxes))
         boxes += [each.box for each in found]
@@ -177,8 +183,8 @@ def sampled(frames: int) -> list[int]:
     return sorted({1 + round(step * (frames - 1) / max(count - 1, 1)) for step in range(count)})
 
 
-def _search(image: Image, known: Collection[str]) -> list[words.Words]:
-    return search(lambda number: image.at(number).pixels, image.frames, known, is_strict=bool(image.caution))
+def _search(image: Image, known: Collection[str], *, is_strict: bool) -> list[words.Words]:
+    return search(lambda number: image.at(number).pixels, image.frames, known, is_strict=is_strict)
 
 
 def _masked(image: Image, boxes: tuple[Box, ...]) -> Image:
@@ -188,6 +194,8 @@ def _masked(image: Image, boxes: tuple[Box, ...]) -> Image:
 
 def _said(image: Image, count: int) -> Image:
     """The picture with what was found, and blacked out, in words."""
+    if not count and image.format != "DICOM" and _search(image, (), is_strict=True):
+        return replace(image, caution=WRITTEN)  # no header says whose name it could be
     if not count:
         return replace(image, caution=f"{image.caution} {NOTHING}") if image.caution else image
     return replace(image, caution=MASKED, notes=(*image.notes, "Text in the picture was blacked out."))

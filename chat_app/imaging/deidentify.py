@@ -114,6 +114,7 @@ def clean(
     """
     _check_key(key)
     body, withheld = profile.emptied(dataset, key, keep_characteristics=keep_characteristics)
+    withheld += profile.strike(body, _names(dataset))
     slack.wipe(body, _syntax(dataset), has_overlay=bool(dataset.group_dataset(0x6000)))
     _flag(body, keep_characteristics=keep_characteristics, searched=searched)
     notes = (*_notes(withheld), *([FACE] if _has_face(body) else []))
@@ -302,6 +303,12 @@ def _save(path: Path, data: bytes) -> None:
         raise SetupError(
             "A file cannot be written: check the permissions and the space of the disk."
         ) from error
+
+
+def _names(dataset: Dataset) -> frozenset[str]:
+    """The words, of three letters and more, by which the header calls people, and their numbers and dates."""
+    values = words.known(dataset, words.PEOPLE)
+    return frozenset(part for value in values for part in words.parts(value) if len(part) > 2)
 
 
 def _check_key(key: bytes) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 from pydicom import dcmread
@@ -36,7 +37,7 @@ from pydicom.uid import (
 )
 
 from chat_app.errors import TooLarge, UnreadableFile
-from chat_app.imaging import burned, codestream, geometry, render
+from chat_app.imaging import burned, codestream, geometry, render, shifted
 from chat_app.imaging.decode import decode
 from chat_app.imaging.facts import body_part, facts, modality, withheld
 from chat_app.imaging.limits import Limits
@@ -86,6 +87,7 @@ DESCRIPTION = {
 }
 MOST_READS = 2_000_000  # an enhanced multi-frame is read in up to 300 parts a frame
 PIECE = 4096  # bytes of a deflate stream; they become 4 MB at most
+GE_SWAPPED = "1.2.840.113619.5.2"  # a private syntax: implicit little-endian with big-endian pixels
 PREAMBLE = b"\0" * 128 + b"DICM"
 
 
@@ -166,10 +168,14 @@ class DicomFile:
     def _stored(self, number: int) -> NDArray[Any]:
         """Stored values of one frame, the only one decoded: (rows, columns), or (rows, columns, 3) in RGB."""
         dataset = self.dataset
+        lifted = shifted.bits(dataset)
+        words: dict[str, Any] = {} if lifted is None else lifted.whole
         if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-            stored = _decompressed(dataset, self._stream(number), self.limits)
+            stored = _decompressed(dataset, self._stream(number), self.limits, **words)
         else:
-            stored = pixel_array(dataset, index=number - 1)
+            stored = pixel_array(dataset, index=number - 1, **words)
+        if lifted is not None:
+            stored = lifted.values(stored)
         if stored.shape not in ((dataset.Rows, dataset.Columns), (dataset.Rows, dataset.Columns, 3)):
             raise ValueError(f"a frame of shape {stored.shape} is no picture")
         return stored
@@ -196,7 +202,16 @@ def _parse(data: bytes, limits: Limits) -> FileDataset:
         is_implicit, is_little = dataset.original_encoding
         bare = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
         dataset.file_meta.TransferSyntaxUID = bare if is_little else ExplicitVRBigEndian
+    if dataset.file_meta.TransferSyntaxUID == GE_SWAPPED and "PixelData" in dataset:
+        _swap(dataset)
     return dataset
+
+
+def _swap(dataset: FileDataset) -> None:
+    """Makes pixels little-endian as the rest of the file is."""
+    if dataset.BitsAllocated == 16:
+        dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").byteswap().tobytes()
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
 
 
 class Watched(io.BytesIO):
@@ -283,8 +298,11 @@ def _check_length(dataset: FileDataset, frames: int) -> None:
         )
 
 
-def _decompressed(dataset: FileDataset, stream: bytes, limits: Limits) -> NDArray[Any]:
-    """What a worker makes of one compressed frame; of the header only how it is stored goes over."""
+def _decompressed(dataset: FileDataset, stream: bytes, limits: Limits, **words: Any) -> NDArray[Any]:
+    """What a worker makes of one compressed frame; of the header only how it is stored goes over.
+
+    words: what is told otherwise than the header says.
+    """
     photometric = str(dataset.PhotometricInterpretation)
     description = {word: int(dataset.get(keyword) or 0) for word, keyword in DESCRIPTION.items()}
     return decode(
@@ -293,7 +311,7 @@ def _decompressed(dataset: FileDataset, stream: bytes, limits: Limits) -> NDArra
         limits,
         syntax=str(dataset.file_meta.TransferSyntaxUID),
         photometric_interpretation=photometric if photometric in PHOTOMETRIC else "MONOCHROME2",
-        **description,
+        **description | words,
     ).values
 
 
@@ -311,10 +329,13 @@ def _syntax(dataset: FileDataset) -> str:
 
 @contextmanager
 def mapped(sentence: str) -> Iterator[None]:
-    """Faults of pydicom, highdicom and the decoders in our words."""
+    """Faults of pydicom, highdicom and the decoders in our words.
+
+    Theirs are not shown as the cause, for they quote values: some the whole header.
+    """
     try:
         yield
-    except MemoryError as error:
-        raise TooLarge("This picture needs more memory than there is: export it smaller.") from error
-    except DAMAGE as error:
-        raise UnreadableFile(sentence) from error
+    except MemoryError:
+        raise TooLarge("This picture needs more memory than there is: export it smaller.") from None
+    except DAMAGE:
+        raise UnreadableFile(sentence) from None

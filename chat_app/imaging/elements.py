@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
@@ -22,6 +24,7 @@ SORTED_BY = (
     "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelSpacingCalibrationType",
     "PixelAspectRatio", "SliceThickness", "SequenceOfUltrasoundRegions",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "FrameTime",
+    "FrameOfReferenceUID",
 )
 # How the pixels are stored.
 LAID_OUT_BY = (
@@ -32,7 +35,8 @@ LAID_OUT_BY = (
 SHOWN_BY = (
     "RescaleSlope", "RescaleIntercept", "RescaleType", "WindowCenter", "WindowWidth",
     "WindowCenterWidthExplanation", "VOILUTFunction", "PixelPaddingValue", "PixelPaddingRangeLimit",
-    "PresentationLUTShape", "BodyPartExamined", "PixelIntensityRelationship",
+    "PresentationLUTShape", "BodyPartExamined", "PixelIntensityRelationship", "PixelPresentation",
+    "MaskSubtractionSequence", "TotalPixelMatrixColumns", "TotalPixelMatrixRows", "PresentationIntentType",
 )
 PLACED_BY = ("ImageOrientationPatient", "ImagePositionPatient")
 # What places a frame of several by itself.
@@ -40,9 +44,11 @@ GROUPED_BY = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequenc
 # fmt: on
 TABLES = ("ModalityLUTSequence", "VOILUTSequence", "ICCProfile")
 OVERLAYS = [Tag(0x6000 + 2 * place, element) for place in range(16) for element in (0x0010, 0x0102, 0x3000)]
+EMBEDDED = [Tag(0x6000 + 2 * place, 0x0102) for place in range(16)]  # overlays among the bits of the pixels
 TAG = {keyword: Tag(keyword) for keyword in (*SORTED_BY, *LAID_OUT_BY, *SHOWN_BY)}
 ODD = [*map(Tag, TABLES), *OVERLAYS]  # with one of these the whole file is needed to show a frame
 KEPT = [*TAG.values(), *ODD]
+REAL = ("DiffusionBValue",)  # written as doubles and not as text
 LAYOUT = [TAG[keyword] for keyword in LAID_OUT_BY]
 GROUPS = [TAG[keyword] for keyword in GROUPED_BY]
 
@@ -59,6 +65,17 @@ def text(dataset: Dataset, keyword: str) -> str:
     if isinstance(value, bytes):
         return value.decode("latin-1").strip(" \0")
     return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value or "").strip()
+
+
+def reals(dataset: Dataset, keyword: str) -> tuple[float, ...] | None:
+    """Doubles (FD), parsed or not; None where they are missing or cut off."""
+    element: Any = dataset.get_item(TAG[keyword])
+    if not isinstance(element, RawDataElement):
+        return None if element is None else decimals(element.value)
+    if not element.value or len(element.value) % 8:
+        return None
+    order = "<f8" if element.is_little_endian else ">f8"
+    return tuple(np.frombuffer(element.value, order).tolist())
 
 
 def decimals(value: Any) -> tuple[float, ...] | None:

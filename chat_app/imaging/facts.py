@@ -69,6 +69,11 @@ def body_part(dataset: Dataset) -> str:
     return _code(re.sub(r"[ _.-]", "", text), BODY_PARTS)
 
 
+def is_body_part(text: str) -> bool:
+    """Whether it is one of the standard's terms, however it is spaced."""
+    return bool(_code(re.sub(r"[ _.-]", "", text), BODY_PARTS))
+
+
 def facts(dataset: Dataset) -> dict[str, str]:
     """What the header states in the forms above, by DICOM keyword; a value out of form is left out.
 

@@ -47,9 +47,14 @@ class Axes:
         return np.asarray(np.cross(self.right, self.down))
 
     @cached_property
+    def cosines(self) -> tuple[float, ...]:
+        """Of the rows, then of the columns."""
+        return (*self.right.tolist(), *self.down.tolist())
+
+    @cached_property
     def rounded(self) -> tuple[float, ...]:
-        """For telling whether two pictures are parallel."""
-        return tuple((np.concatenate((self.right, self.down)).round(2) + 0.0).tolist())
+        """The same, for putting parallel pictures together."""
+        return tuple(round(cosine, 2) + 0.0 for cosine in self.cosines)
 
 
 @dataclass(frozen=True, eq=False)

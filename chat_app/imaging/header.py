@@ -13,6 +13,7 @@ import secrets
 import struct
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -23,11 +24,10 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
     MediaStorageDirectoryStorage,
 )
 
-from chat_app.errors import UnreadableFile
+from chat_app.errors import InputError, UnreadableFile
 from chat_app.imaging import elements, geometry, words
 from chat_app.imaging.archive import Item, load
 from chat_app.imaging.cache import Cache, owner
@@ -42,6 +42,7 @@ from chat_app.records import Frame, Origin, Plane
 HEAD = 2**16  # the headers of most files fit, and one read of this costs less than many small ones
 BROKEN = "The header of this DICOM file is damaged or incomplete: export it again."
 DICOMDIR = "This is a DICOMDIR, which only lists other files: choose the folder it lies in."
+EXPLICIT = (b"OB", b"OW", b"UN")
 PIXEL_DATA = Tag("PixelData")
 
 _KEY = secrets.token_bytes(32)
@@ -85,8 +86,23 @@ class Header:
         return elements.text(self.dataset, keyword)
 
     def numbers(self, keyword: str) -> tuple[float, ...] | None:
-        """The same of a number that is written as text (DS, IS); None where it is missing or none."""
+        """The same of a number; None where it is missing or none."""
+        if keyword in elements.REAL:
+            return elements.reals(self.dataset, keyword)
         return elements.decimals(elements.raw(self.dataset, elements.TAG[keyword]))
+
+    def of_frame(self, number: int, macro: str, keyword: str) -> Any:
+        """What the functional groups say of one frame; None where they say nothing that can be read."""
+        with suppress(*DAMAGE):  # what is damaged tells nothing from anything
+            for name, place in (
+                ("PerFrameFunctionalGroupsSequence", number - 1),
+                ("SharedFunctionalGroupsSequence", 0),
+            ):
+                for group in (self.dataset.get(name) or [])[place : place + 1]:
+                    for item in (group.get(macro) or [])[:1]:
+                        if keyword in item:
+                            return item[keyword].value
+        return None
 
     def describe(self) -> Mapping[str, Any]:
         """The fields of an Image that the header states."""
@@ -110,6 +126,15 @@ class Header:
     def digest(self) -> str:
         """SHA-256 of the file's bytes."""
         return hashlib.sha256(load(self.item, self.limits)).hexdigest()
+
+    def stored_digest(self) -> str:
+        """SHA-256 of the pixel data as they are stored; "" where they cannot be read."""
+        with suppress(InputError):  # which is met again when it is shown
+            if self.offset is None:
+                return hashlib.sha256(self.file().dataset.get("PixelData") or b"").hexdigest()
+            size = self.layout.frames * self.layout.frame_bytes
+            return hashlib.sha256(self.item.read(self.offset, size)).hexdigest()
+        return ""
 
     def _stored(self, offset: int, number: int) -> NDArray[Any]:
         count = self.layout.frame_bytes
@@ -248,8 +273,10 @@ def _is_deflated(head: bytes) -> bool:
 def _pixels(dataset: FileDataset, head: bytes, end: int) -> int | None:
     """Where the value of Pixel Data begins, or None when reading did not stop at it."""
     syntax = dataset.file_meta.get("TransferSyntaxUID")
-    if syntax is None or (syntax not in PLAIN and not syntax.is_encapsulated):
+    if syntax is None or syntax.is_private or (syntax not in PLAIN and not syntax.is_encapsulated):
         return None
     if head[end : end + 4] != struct.pack("<HH", PIXEL_DATA.group, PIXEL_DATA.element):
         return None
-    return end + (8 if syntax == ImplicitVRLittleEndian else 12)
+    # As it is written, whatever the syntax says; of an implicit one these bytes would be an odd length.
+    is_explicit = head[end + 4 : end + 6] in EXPLICIT
+    return end + (12 if is_explicit else 8)

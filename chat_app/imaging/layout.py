@@ -22,7 +22,7 @@ PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 class Layout:
     """How many pixels there are, and of what kind when they are plain grey that needs no decoder, else None.
 
-    spare: bits above those stored, which may hold anything.
+    spare: bits above those stored, which may hold anything. is_grey: it has no colour.
     """
 
     rows: int
@@ -30,15 +30,17 @@ class Layout:
     frames: int
     kind: np.dtype[Any] | None
     spare: int
+    is_grey: bool = True
 
     @classmethod
     def of(cls, dataset: FileDataset) -> Layout:
         """Raises what pydicom raises."""
+        is_grey = dataset.get("PhotometricInterpretation") in MONOCHROME
         allocated, stored = dataset.get("BitsAllocated"), dataset.get("BitsStored")
         is_plain = (
             dataset.file_meta.TransferSyntaxUID in PLAIN
             and dataset.get("SamplesPerPixel") == 1
-            and dataset.get("PhotometricInterpretation") in MONOCHROME
+            and is_grey
             and allocated in (8, 16)
             and 0 < stored <= allocated
             and dataset.get("HighBit") == stored - 1
@@ -47,7 +49,7 @@ class Layout:
         kind = np.dtype(f"<{sign}{allocated // 8}") if is_plain else None
         frames = int(dataset.get("NumberOfFrames") or 1)
         spare = allocated - stored if is_plain else 0
-        return cls(int(dataset.Rows), int(dataset.Columns), frames, kind, spare)
+        return cls(int(dataset.Rows), int(dataset.Columns), frames, kind, spare, is_grey)
 
     @property
     def frame_bytes(self) -> int:

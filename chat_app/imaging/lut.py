@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
+SEGMENTED = "SegmentedRedPaletteColorLookupTableData"
 COLOURS = ("Red", "Green", "Blue")
 MOST_ENTRIES = 2**16
 
@@ -50,11 +51,21 @@ def palette(dataset: Dataset, stored: NDArray[Any], *, is_little: bool) -> NDArr
 
     Tables that say 16 bits and fill only 8 are common, and shown as 8.
     """
-    if "SegmentedRedPaletteColorLookupTableData" in dataset:
-        rgb = apply_color_lut(stored, dataset)[..., :3]
-    else:
-        name = "{}PaletteColorLookupTable{}".format
-        pairs = [(name(colour, "Descriptor"), name(colour, "Data")) for colour in COLOURS]
-        tables = [read(dataset, is_little=is_little, descriptor=d, data=t) for d, t in pairs]
-        rgb = np.stack([table.apply(stored) for table in tables], axis=-1)
-    return np.asarray(rgb >> 8 if rgb.max() > 255 else rgb).astype(np.uint8)
+    tables = _segmented(dataset) if SEGMENTED in dataset else _plain(dataset, is_little)
+    rgb = np.stack([table.apply(stored) for table in tables], axis=-1)
+    is_wide = max(int(table.entries.max()) for table in tables) > 255  # of the tables: a frame may be dark
+    return np.asarray(rgb >> 8 if is_wide else rgb).astype(np.uint8)
+
+
+def _plain(dataset: Dataset, is_little: bool) -> list[Table]:
+    name = "{}PaletteColorLookupTable{}".format
+    pairs = [(name(colour, "Descriptor"), name(colour, "Data")) for colour in COLOURS]
+    return [read(dataset, is_little=is_little, descriptor=d, data=t) for d, t in pairs]
+
+
+def _segmented(dataset: Dataset) -> list[Table]:
+    """The same of tables that are written in segments, which pydicom puts together."""
+    count, first, _ = (int(value) for value in dataset.RedPaletteColorLookupTableDescriptor)
+    every = np.arange(first, first + (count or MOST_ENTRIES))
+    rgb = np.asarray(apply_color_lut(every, dataset))
+    return [Table(rgb[:, place].astype(np.uint16), first) for place in range(len(COLOURS))]

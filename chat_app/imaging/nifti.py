@@ -134,14 +134,28 @@ def inflated(item: Item, most: int) -> bytes:
     """The first `most` bytes of a file, gzipped or not; no more than those are ever unpacked."""
     if item.read(0, 2) != GZIP:
         return item.read(0, most)
-    inflater, pieces, size, offset = zlib.decompressobj(wbits=31), [], 0, 0
-    while size < most and not inflater.eof and (packed := item.read(offset, PIECE)):
-        offset += len(packed)
+    inflater, size = zlib.decompressobj(wbits=31), 0
+    pieces: list[bytes] = []
+    for packed in _packed(item):
         while packed and size < most:
+            if inflater.eof:  # pigz and bgzip write several members, and some programs what is none
+                if not GZIP.startswith(packed[:2]):
+                    return b"".join(pieces)
+                inflater = zlib.decompressobj(wbits=31)
             pieces.append(inflater.decompress(packed, most - size))
             size += len(pieces[-1])
-            packed = inflater.unconsumed_tail
+            packed = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+        if size >= most:
+            break
     return b"".join(pieces)
+
+
+def _packed(item: Item) -> Iterator[bytes]:
+    """The file piece by piece."""
+    offset = 0
+    while packed := item.read(offset, PIECE):
+        offset += len(packed)
+        yield packed
 
 
 def _header(head: bytes) -> Nifti1Header:

@@ -12,7 +12,7 @@ import hmac
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import copy
 from functools import cache
 from numbers import Number
@@ -26,7 +26,8 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
-from chat_app.imaging.facts import NO_CONTRAST, band
+from chat_app.imaging import slack, words
+from chat_app.imaging.facts import NO_CONTRAST, band, is_body_part
 from chat_app.imaging.voi import NAMES
 
 EDITION = "dicomfields_2026c"
@@ -41,24 +42,41 @@ BINARY = re.compile(
 )
 # Text outside the table that names a machine, a quantity or a window, in the form it must have; codes are
 # checked on their own.
-TERM = r"[A-Z0-9_]{1,16}"
+RESCALED = "OD|HU|US|MGML|Z_EFF|ED|EDW|HU_MOD|PCT|CPS|BQML"  # PS3.3 C.11.1.1.2, and what PET adds
+KERNELS = (
+    r"[A-Z]{1,2}\d{2,3}[a-z]?|BODY|BONE(PLUS)?|BRAIN|CHEST|DETAIL|EDGE|HEAD|LUNG|SHARP|SMOOTH|SOFT"
+    "|STANDARD|STD"
+)
+MAKERS = (
+    "ACUSON|AGFA|ALOKA|ATL|CANON|CARESTREAM|ELSCINT|FUJI|FUJIFILM|GE|G[.]E[.]|GENERAL ELECTRIC|GEMS|HITACHI"
+    "|HOLOGIC|IMATRON|KODAK|KONICA|LEICA|LORAD|MARCONI|MINDRAY|MINOLTA|OLYMPUS|PHILIPS|PICKER|SAMSUNG|SECTRA|SHIMADZU|SIEMENS"
+    "|TOSHIBA|UNITED IMAGING|VARIAN|VISUS|ZEISS"
+)
+COMPANY = (
+    "AG|CO|CORP|CORPORATION|DENTAL|EASTMAN|FILM|PHOTO|ELECTRONICS|GMBH|HEALTH|HEALTHCARE|HEALTHINEERS|INC|LTD|MEDICAL|MEDISON"
+    "|NV|SYSTEMS|TECHNOLOGIES|ULTRASOUND|_?MEC(_US)?"
+)
 PLAIN = {
     "CodeMeaning": ".*",
     "CodeValue": ".*",
     "CodingSchemeDesignator": ".*",
-    "ConvolutionKernel": r"\w{1,8}",
+    "ConvolutionKernel": KERNELS,
     "ImagedNucleus": r"\d{1,3}[A-Z][a-z]?",
-    "LongCodeValue": ".*",
-    "Manufacturer": ".*",
-    "ManufacturerModelName": ".*",
-    "ModalityLUTType": TERM,
-    "RescaleType": TERM,
+    "Manufacturer": rf"({MAKERS})([ ,.]+({MAKERS}|{COMPANY}))*\.?",
+    "ManufacturerModelName": r"(?!.*\d{5})[\w ./+()-]{1,40}",
+    "ModalityLUTType": RESCALED,
+    "RescaleType": RESCALED,
     "StackID": r"\d{1,4}",
     "WindowCenterWidthExplanation": "|".join(NAMES),
 }
 CODE = ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
-CODE_STRING = re.compile(r"[A-Z0-9_ ./+-]{0,16}")
+CODE_STRING = re.compile(r"(?!.*\d{5})[A-Z0-9_ ./+-]{0,16}")  # five digits are someone's number
 SEX = re.compile(r"[MFO]")
+# Held to lists of their own, or said by the program; a patient called "Head" must not undo them.
+NEUTRAL = frozenset(
+    {"BodyPartExamined", "Modality", "PatientAge", "PatientSex", "PhotometricInterpretation"}
+    | {"CodeMeaning", "CodeValue", "CodingSchemeDesignator", "SpecificCharacterSet"}
+)
 
 # Under these are counted the elements that go without a look at what they say.
 PRIVATE, UNKNOWN, UNREADABLE = "private elements", "unknown elements", "unreadable elements"
@@ -82,7 +100,31 @@ def emptied(source: Dataset, key: bytes, *, keep_characteristics: bool) -> tuple
         if kept is not None:
             target[kept.tag] = kept
     _check_code(target, withheld)
+    slack.cut_tables(target)
     return target, withheld
+
+
+def strike(body: Dataset, names: Collection[str]) -> Counter[str]:
+    """Empties every text that repeats one of these words, at any depth; how often, by keyword.
+
+    names: capitals without accents, as `words.parts` gives them; what people and their numbers are called may
+    have been typed into a field that is meant for a code.
+    """
+    struck: Counter[str] = Counter()
+    for element in body:
+        if element.VR == "SQ":
+            for item in element.value:
+                struck += strike(item, names)
+        elif element.VR in TEXT | {"CS"} and element.keyword not in NEUTRAL:
+            value = _each(element.value, lambda text: "" if _says(str(text), names) else str(text))
+            if value != element.value and not element.is_empty:
+                struck[element.keyword] += 1
+                body[element.tag] = _with(element, value)
+    return struck
+
+
+def _says(text: str, names: Collection[str]) -> bool:
+    return any(word in names for word in re.split(r"[\W_]+", words.folded(text)))
 
 
 def new_uid(uid: str, key: bytes) -> str:
@@ -130,8 +172,10 @@ def _valued(element: DataElement) -> DataElement | None:
     rule = _rules().get((element.tag.group, element.tag.element))
     if rule is not None:
         return _by_table(element, rule)
+    if element.keyword == "BodyPartExamined":
+        return _with(element, _each(element.value, lambda part: part if is_body_part(str(part)) else ""))
     if element.VR == "CS":
-        return copy(element) if _is_code_string(element.value) else _with(element, "")
+        return _with(element, _each(element.value, lambda text: _code_string(str(text))))
     if element.VR in TEXT:
         form = PLAIN.get(element.keyword, "")
         return _with(element, _each(element.value, lambda text: _formed(str(text), form)))
@@ -162,6 +206,9 @@ def _sequence(
         items = []
         for item in element.value:
             cleaned, gone = emptied(item, key, keep_characteristics=keep_characteristics)
+            for keyword in [each for each in (*slack.PIXELS, *slack.OFFSETS) if each in cleaned]:
+                del cleaned[keyword]  # nobody looks at a picture within a picture
+                gone[keyword] += 1
             withheld.update(gone)
             items.append(cleaned)
         return _with(element, Sequence(items))
@@ -205,9 +252,8 @@ def _is_numeric(value: Any) -> bool:
     return all(each is None or each == "" or isinstance(each, Number) for each in values)
 
 
-def _is_code_string(value: Any) -> bool:
-    values = value if isinstance(value, MultiValue) else [value]
-    return all(CODE_STRING.fullmatch(str(each or "")) for each in values)
+def _code_string(text: str) -> str:
+    return text if CODE_STRING.fullmatch(text) else ""
 
 
 def _with(element: DataElement, value: Any) -> DataElement:

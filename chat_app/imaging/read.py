@@ -239,12 +239,21 @@ def _of_series(each: Series, limits: Limits) -> FileStack:
 
 
 def _series_digest(each: Series) -> str:
-    """Of the file's bytes when there is one; else of the instances' UIDs, or the bytes of those without."""
+    """Of the file's bytes when it is a whole file; else of the instances' UIDs, or the bytes where they fail.
+
+    Of some frames of a file their numbers count too, as the others are another picture.
+    """
     files = list(dict.fromkeys(one.header for one in each.slices))
-    if len(files) == 1:
+    if len(files) == 1 and len(each.slices) == files[0].frames:
         return files[0].digest()
-    names = sorted(file.text("SOPInstanceUID") or file.digest() for file in files)
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+    names = {file: file.text("SOPInstanceUID") for file in files}
+    if len({*names.values()} - {""}) < len(files):
+        names = {file: file.digest() for file in files}
+    told = sorted(
+        f"{names[one.header]} {one.number}" if one.header.frames > 1 else names[one.header]
+        for one in each.slices
+    )
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def _digest(item: Item, limits: Limits) -> str:

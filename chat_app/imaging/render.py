@@ -8,6 +8,7 @@ behind a modality table unscaled. A test holds both to the same pixels, within o
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Padding = tuple[float, float] | None
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")  # what decoders make RGB of
 MACROS = ("PixelValueTransformationSequence", "FrameVOILUTSequence", "CTImageFrameTypeSequence")
 SETTINGS = (
     "ModalityLUTSequence",
@@ -42,6 +44,7 @@ SETTINGS = (
     "FrameType",
 )
 OUTSIDE = -1.0  # stands for padding behind a modality table, whose values are never negative
+LAID_OVER = ("COLOR", "MIXED")  # Pixel Presentation, of supplemental palettes (PS3.3 C.8.16.2.1.2)
 INVERTED = "Inverted: the file stores white as its lowest value."
 
 
@@ -64,13 +67,13 @@ def frame(dataset: FileDataset, number: int, stored: NDArray[Any]) -> Frame:
     """
     photometric = str(dataset.PhotometricInterpretation)
     drawn = overlay.drawn(dataset, number, stored.shape[:2])
-    notes = ["Overlays of the file are not drawn."] if drawn is not None else []
-    if stored.ndim == 3:
+    notes = _not_applied(dataset, has_overlay=drawn is not None)
+    if stored.ndim == 3 and photometric in COLOURS:
         return Frame(_colour(dataset, stored), overlay=drawn, notes=(*_of_colour(dataset), *notes))
-    if photometric == "PALETTE COLOR":
+    if photometric == "PALETTE COLOR" and stored.ndim == 2:
         pixels = lut.palette(dataset, stored, is_little=_is_little(dataset))
         return Frame(pixels, overlay=drawn, notes=("Colour from the palette of the file.", *notes))
-    if photometric not in MONOCHROME:
+    if photometric not in MONOCHROME or stored.ndim != 2:
         raise UnreadableFile("The colour space of this DICOM file is not known: export it as grey or RGB.")
     is_inverted = _is_inverted(dataset)
     settings = _settings(dataset, number)
@@ -190,8 +193,17 @@ def _values(
             return values, None, 1.0, 0.0
         kept = np.where(_is_padding(stored, padding), np.float32(OUTSIDE), values.astype(np.float32))
         return kept, (OUTSIDE, OUTSIDE), 1.0, 0.0
-    slope, intercept = settings.get("RescaleSlope"), settings.get("RescaleIntercept")
-    return narrow(stored), padding, float(1 if slope is None else slope), float(intercept or 0)
+    slope, intercept = _line(settings)
+    return narrow(stored), padding, slope, intercept
+
+
+def _line(settings: Dataset) -> tuple[float, float]:
+    """Rescale Slope and Intercept; raises ValueError, when no value can be told from another by them."""
+    stated = settings.get("RescaleSlope")
+    slope, intercept = float(1 if stated is None else stated), float(settings.get("RescaleIntercept") or 0)
+    if not slope or not math.isfinite(slope) or not math.isfinite(intercept):
+        raise ValueError("a line to the modality's units that is none")
+    return slope, intercept
 
 
 def narrow(stored: NDArray[Any]) -> NDArray[Any]:
@@ -211,6 +223,34 @@ def _colour(dataset: Dataset, stored: NDArray[Any]) -> Pixels:
 def _of_colour(dataset: Dataset) -> list[str]:
     has_profile = bool(dataset.get("ICCProfile"))
     return ["Colour, shown as stored.", *(["The colour profile of the file is not applied."] * has_profile)]
+
+
+def _not_applied(dataset: Dataset, *, has_overlay: bool) -> list[str]:
+    """What the file asks for beyond what is shown."""
+    asked = {
+        "Overlays of the file are not drawn.": has_overlay,
+        "The mask that the file asks for is not subtracted.": bool(dataset.get("MaskSubtractionSequence")),
+        "The colours that the file lays over grey are not shown.": _has_colours_over(dataset),
+        "The file is meant for processing and not for reading: its greys are raw.": _is_raw(dataset),
+        "This is one tile of a slide and not the whole of it.": _is_tile(dataset),
+    }
+    return [note for note, is_asked in asked.items() if is_asked]
+
+
+def _has_colours_over(dataset: Dataset) -> bool:
+    is_grey = dataset.get("PhotometricInterpretation") in MONOCHROME
+    return is_grey and dataset.get("PixelPresentation") in LAID_OVER
+
+
+def _is_raw(dataset: Dataset) -> bool:
+    """Presentation Intent Type (PS3.3 C.8.11.1)."""
+    return bool(dataset.get("PresentationIntentType") == "FOR PROCESSING")
+
+
+def _is_tile(dataset: Dataset) -> bool:
+    """Total Pixel Matrix: of a slide scanner, whose frames are pieces (PS3.3 C.8.12.4.1.2)."""
+    whole = dataset.get("TotalPixelMatrixColumns") or 0, dataset.get("TotalPixelMatrixRows") or 0
+    return bool(whole[0] > dataset.Columns or whole[1] > dataset.Rows)
 
 
 def _padding(dataset: Dataset, stored: NDArray[Any]) -> Padding:

@@ -5,54 +5,32 @@ File names decide nothing, instance numbers only what positions leave open. It k
 
 from __future__ import annotations
 
+import itertools
 import statistics
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from pydicom.uid import JPEGExtended12Bit
 
-from chat_app.imaging import geometry
-from chat_app.imaging.geometry import Grid, Placement
+from chat_app.imaging import geometry, phases, slices
+from chat_app.imaging.geometry import Grid
 from chat_app.imaging.header import Header, day
-from chat_app.records import Plane
-
-T = TypeVar("T")
+from chat_app.imaging.slices import SAME_MM, Slice, grouped, instance, merged, places
 
 STACKED = ("CT", "MR", "PT")  # of these, pictures of one series are slices even where no position is stated
 FEW = 3  # so many slices beside more of another orientation only show where those lie
+LEAST = 3  # slices that an acquisition has to have to be told from another
 GAP = 1.5  # times the usual distance, from which slices are taken to be missing
 UNEVEN = 0.1  # share of the usual distance by which one may differ
-SAME_MM = 0.01
 TILT_DEGREES = 1.0
 THIN = 2.0
-# What may tell apart slices that lie at one place, and what the page calls it.
-PHASES = {
-    "EchoTime": "echo time",
-    "DiffusionBValue": "b value",
-    "TemporalPositionIdentifier": "time",
-    "AcquisitionNumber": "acquisition",
-    "ImageType": "kind of image",
-    "TriggerTime": "trigger time",
-    "AcquisitionTime": "time of acquisition",
-}
-WINDOW = ("WindowCenter", "WindowWidth")
+ACQUISITION = "AcquisitionNumber"
+SPACE = "FrameOfReferenceUID"  # positions of two cannot be compared
 LOCALISER = "This is a localiser: it shows where the slices of the study lie."
-
-
-@dataclass(frozen=True, eq=False)
-class Slice:
-    """One frame of one file, and where it lies."""
-
-    header: Header
-    number: int
-    placed: Placement | None
-
-    @property
-    def plane(self) -> Plane:
-        return self.header.plane(self.number)
+NAMELESS = "The files name no series: put together by their study and the number of their series."
+UNPLACED = "The files do not say where their slices lie: sorted by instance number."
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +66,8 @@ class Series:
 
     @property
     def has_one_window(self) -> bool:
-        """Whether all files state the same window, or the only one need not be asked."""
-        return len({tuple(map(each.header.text, WINDOW)) for each in self.slices}) == 1
+        """Whether all state the same window."""
+        return len({each.window for each in self.slices}) == 1
 
 
 @dataclass(frozen=True)
@@ -103,7 +81,7 @@ class Arranged:
 def arrange(headers: Sequence[Header]) -> Arranged:
     """Studies newest first; in each, series by number with the localisers last."""
     lone, copies = _without_copies(headers)
-    groups = _grouped(lone, _series_key)
+    groups = grouped(lone, _series_key)
     found = [series for group in groups for series in _split(group)]
     notes = () if not copies else (_count(copies, "file is a copy", "files are copies") + COPIES,)
     return Arranged(tuple(_in_order(found)), notes)
@@ -114,50 +92,87 @@ COPIES = " of another and not shown twice."
 
 def of_file(header: Header) -> Series:
     """All frames of one file in the order of the file."""
-    slices = _slices(header)
-    return Series(slices, "slice" if _is_spatial(header, slices) else "frame")
+    every = slices.every(header)
+    return Series(every, "slice" if _is_spatial(header, every) else "frame")
 
 
 def _without_copies(headers: Sequence[Header]) -> tuple[list[Header], int]:
-    """One file for each SOP Instance UID; of several the one that is easiest to decode."""
-    kept: dict[Hashable, Header] = {}
+    """Each picture once; of copies the file that is easiest to decode."""
+    kept: dict[Hashable, list[Header]] = {}
+    chosen: set[Header] = set()
     for header in sorted(headers, key=_difficulty):
         uid = header.text("SOPInstanceUID")
         key: Hashable = (_series_key(header), uid) if uid else id(header)
-        kept.setdefault(key, header)
-    chosen = set(kept.values())
-    return [header for header in headers if header in chosen], len(headers) - len(kept)
+        others = kept.setdefault(key, [])
+        if not any(_is_copy(header, other) for other in others):
+            others.append(header)
+            chosen.add(header)
+    return [header for header in headers if header in chosen], len(headers) - len(chosen)
+
+
+def _is_copy(one: Header, other: Header) -> bool:
+    """Whether two files of one UID are one picture; careless software gives several pictures the same."""
+    if _stated(one) != _stated(other):
+        return False
+    if _syntax(one) != _syntax(other):
+        return True  # the same picture compressed another way
+    return one.stored_digest() == other.stored_digest()
+
+
+def _stated(header: Header) -> Hashable:
+    placed = header.placements[0]
+    corner = None if placed is None or placed.corner is None else tuple(placed.corner.tolist())
+    layout = header.layout
+    return header.text("InstanceNumber"), corner, layout.rows, layout.columns, layout.frames
 
 
 def _difficulty(header: Header) -> tuple[bool, bool]:
-    syntax = header.dataset.file_meta.get("TransferSyntaxUID")
-    return syntax == JPEGExtended12Bit, header.offset is None
+    return _syntax(header) == JPEGExtended12Bit, header.offset is None
+
+
+def _syntax(header: Header) -> Any:
+    return header.dataset.file_meta.get("TransferSyntaxUID")
 
 
 def _series_key(header: Header) -> Hashable:
-    uids = header.text("StudyInstanceUID"), header.text("SeriesInstanceUID")
-    return uids if uids[1] else id(header)
+    """Of one patient, whatever the UIDs say: careless software gives two patients the same."""
+    patient, study = header.text("PatientID"), header.text("StudyInstanceUID")
+    if series := header.text("SeriesInstanceUID"):
+        return patient, study, series
+    if study and (modality := header.text("Modality")) in STACKED:
+        return patient, study, modality, header.text("SeriesNumber")
+    return id(header)
 
 
 def _split(group: Sequence[Header]) -> list[Series]:
     """One series of the files as they say, cut where it is mixed."""
-    several = [_frames(header) for header in group if header.frames > 1]
-    single = [_slices(header)[0] for header in group if header.frames == 1]
-    alike = _grouped(single, _geometry_key)
-    most = max((len(part) for part in alike), default=0)
-    found = list(several)
+    found = [_localised(part, False) for header in group if header.frames > 1 for part in _frames(header)]
+    single = [slices.every(header)[0] for header in group if header.frames == 1]
+    alike = merged(grouped(single, _geometry_key), _is_alike)
+    largest = max(alike, key=len, default=[])
     for part in alike:
-        is_beside = len(alike) > 1 and len(part) <= FEW < most
-        for series in _stacks(part):
-            found.append(_localised(series, is_beside))
-    stacks = sum(len(series.slices) > 1 for series in found)
-    return found if stacks < 2 else [_said(series, len(found)) for series in found]
+        is_beside = len(part) <= FEW < len(largest) and _shows_place(part[0], largest[0])
+        found += [_localised(series, is_beside) for series in _stacks(part)]
+    if not group[0].text("SeriesInstanceUID") and len(group) > 1:
+        found = [replace(series, notes=(*series.notes, NAMELESS)) for series in found]
+    is_mixed = sum(map(_is_stack, found)) > 1
+    return [_said(series, len(found)) for series in found] if is_mixed else found
+
+
+def _is_stack(series: Series) -> bool:
+    """Whether it is one of slices: several runs or clips in a series are nothing to speak of."""
+    return series.unit == "slice" and len(series.slices) > 1
 
 
 def _said(series: Series, parts: int) -> Series:
-    if len(series.slices) == 1:
+    if not _is_stack(series):
         return series
     return replace(series, notes=(*series.notes, f"One of {parts} parts of a series that is mixed."))
+
+
+def _shows_place(one: Slice, of: Slice) -> bool:
+    """Whether a slice cuts across others."""
+    return one.placed is not None and of.placed is not None and not slices.is_parallel(one, of)
 
 
 def _localised(series: Series, is_beside: bool) -> Series:
@@ -172,49 +187,45 @@ def _stacks(part: Sequence[Slice]) -> list[Series]:
     if len(part) == 1:
         return [Series(tuple(part), "slice" if part[0].placed else "frame")]
     if part[0].placed is not None and part[0].placed.corner is not None:
-        return [_sorted(phase, notes) for phase, notes in _phases(list(part))]
+        return _placed(list(part))
     if part[0].header.text("Modality") in STACKED:
-        note = "The files state no position: sorted by instance number."
-        return [Series(tuple(sorted(part, key=_instance)), "slice", (note,))]
-    return [Series((each,), "frame") for each in sorted(part, key=_instance)]
+        return [Series(tuple(sorted(part, key=instance)), "slice", (UNPLACED,))]
+    return [Series((each,), "frame") for each in sorted(part, key=instance)]
 
 
-def _phases(part: list[Slice], notes: tuple[str, ...] = ()) -> list[tuple[list[Slice], tuple[str, ...]]]:
-    """Cut until no two slices lie at one place."""
-    most = _overlap(part)
-    if most == 1:
-        return [(part, notes)]
-    for keyword, words in PHASES.items():
-        cut = _grouped(part, lambda each, keyword=keyword: _value(each.header, keyword))  # type: ignore[misc]
-        if 1 < len(cut) <= most and max(map(_overlap, cut)) < most:
-            said = [(*notes, _phase_note(words, _value(each[0].header, keyword))) for each in cut]
-            return [found for each, note in zip(cut, said, strict=True) for found in _phases(each, note)]
-    ranked = _ranked(part)
-    said = [(*notes, f"Picture {number} of {most} of the same place.") for number in range(1, most + 1)]
-    return list(zip(ranked, said, strict=True))
+def _placed(part: list[Slice]) -> list[Series]:
+    """Parallel slices whose places are known."""
+    cut = grouped(part, lambda each: each.header.text(SPACE))
+    told: list[tuple[str, ...]] = [()]
+    if len(cut) > 1 and min(map(len, cut)) >= LEAST:
+        told = [(phases.note("frame of reference", "", cut, n),) for n in range(1, len(cut) + 1)]
+    else:
+        cut = [part]
+    phased = [found for each, notes in zip(cut, told, strict=True) for found in phases.apart(each, notes)]
+    return [series for phase, notes in phased for series in _acquired(phase, notes)]
 
 
-def _phase_note(words: str, value: Hashable) -> str:
-    is_plain = isinstance(value, float)
-    return f"Slices of one {words}{f' ({value:g})' if is_plain else ''}: the series holds several."
+def _acquired(part: Sequence[Slice], notes: tuple[str, ...]) -> list[Series]:
+    """One stack; or several, where acquisitions interleave that are even each by itself."""
+    whole = _sorted(part, notes)
+    cut = phases.by_value(part, ACQUISITION)
+    if whole.is_even or len(cut) == 1 or min(map(len, cut)) < LEAST:
+        return [whole]
+    words = phases.TOLD_BY[ACQUISITION]
+    said = [phases.note(words, ACQUISITION, cut, number) for number in range(1, len(cut) + 1)]
+    each = [_sorted(one, (*notes, note)) for one, note in zip(cut, said, strict=True)]
+    return each if all(one.is_even for one in each) and _interleave(each) else [whole]
 
 
-def _ranked(part: list[Slice]) -> list[list[Slice]]:
-    """The first of each place, the second of each, and so on, by instance number."""
-    passes: list[list[Slice]] = [[] for _ in range(_overlap(part))]
-    for place in _grouped(sorted(part, key=_instance), _place):
-        for number, each in enumerate(place):
-            passes[number].append(each)
-    return passes
-
-
-def _overlap(part: Sequence[Slice]) -> int:
-    return max(len(place) for place in _grouped(part, _place))
-
-
-def _place(each: Slice) -> Hashable:
-    position = each.placed.position_mm if each.placed else None
-    return None if position is None else round(position / SAME_MM)
+def _interleave(found: Sequence[Series]) -> bool:
+    """Whether each stack of parallel slices begins before the one before it ends."""
+    normal = geometry.paging(found[0].slices[0].placed.normal)  # type: ignore[union-attr]
+    ends = [
+        sorted(float(each.placed.corner @ normal) for each in (one.slices[0], one.slices[-1]))  # type: ignore[union-attr, operator]
+        for one in found
+    ]
+    ends.sort()
+    return all(after[0] < before[1] for before, after in itertools.pairwise(ends))
 
 
 def _sorted(part: Sequence[Slice], notes: tuple[str, ...] = ()) -> Series:
@@ -222,17 +233,15 @@ def _sorted(part: Sequence[Slice], notes: tuple[str, ...] = ()) -> Series:
     placed = [each.placed for each in part if each.placed is not None]
     along = geometry.paging(placed[0].normal)
     corners = np.array([each.corner for each in placed])
-    order = sorted(
-        range(len(part)), key=lambda index: (float(corners[index] @ along), _instance(part[index]))
-    )
-    slices = tuple(part[index] for index in order)
-    is_even, found = _spacing(corners[order], along, slices)
-    return Series(slices, "slice", (*notes, *found), is_even=is_even)
+    order = sorted(range(len(part)), key=lambda index: (float(corners[index] @ along), instance(part[index])))
+    every = tuple(part[index] for index in order)
+    is_even, found = _spacing(corners[order], along, every)
+    return Series(every, "slice", (*notes, *found), is_even=is_even)
 
 
-def _spacing(corners: Any, along: Any, slices: Sequence[Slice]) -> tuple[bool, list[str]]:
+def _spacing(corners: Any, along: Any, every: Sequence[Slice]) -> tuple[bool, list[str]]:
     """Whether the slices are evenly spaced and parallel, and what is odd about it in words."""
-    if len(slices) < 2:
+    if len(every) < 2:
         return False, []
     positions = corners @ along
     steps = np.diff(positions)
@@ -248,7 +257,7 @@ def _spacing(corners: Any, along: Any, slices: Sequence[Slice]) -> tuple[bool, l
     tilt = _tilt(corners, along)
     if tilt > TILT_DEGREES:
         notes.append(f"Each slice is shifted against the one before it (a tilt of {tilt:.0f} degrees).")
-    thickness = _number(slices[0].header, "SliceThickness")
+    thickness = _number(every[0].header, "SliceThickness")
     if thickness and usual > THIN * thickness:
         notes.append(
             f"The slices are {thickness:g} mm thick and {usual:.3g} mm apart: what lies between is not seen."
@@ -274,83 +283,65 @@ def _tilt(corners: Any, along: Any) -> float:
     return float(np.degrees(np.arccos(np.clip(line @ along / length, -1, 1)))) if length else 0.0
 
 
-def _frames(header: Header) -> Series:
+def _frames(header: Header) -> list[Series]:
     """A file of several frames: by position where each has its own, in the order of the file else."""
-    slices = _slices(header)
-    if not _is_spatial(header, slices):
-        return Series(slices, "frame")
-    if any(each.placed is None or each.placed.corner is None for each in slices):
-        return Series(slices, "slice")
-    if len(_grouped(slices, _direction)) > 1:
-        return Series(slices, "slice", ("The slices lie in several directions: in the order of the file.",))
-    passes = _overlap(slices)
-    if passes == 1:
-        return _sorted(slices)
-    note = f"Up to {passes} pictures of each place: one pass after the other."
-    ordered = [_sorted(each).slices for each in _ranked(list(slices))]
-    return Series(tuple(each for part in ordered for each in part), "slice", (note,))
+    every = slices.every(header)
+    if not _is_spatial(header, every):
+        return [Series(every, "frame")]
+    if any(each.placed is None or each.placed.corner is None for each in every):
+        return [Series(every, "slice")]
+    directions = slices.parallel(every)
+    if len(directions) > 1 and min(map(len, directions)) == 1:
+        return [Series(every, "slice", ("The slices lie in several directions: in the order of the file.",))]
+    return [series for part in directions for series in _placed(part)]
 
 
-def _slices(header: Header) -> tuple[Slice, ...]:
-    return tuple(Slice(header, number, placed) for number, placed in enumerate(header.placements, 1))
-
-
-def _is_spatial(header: Header, slices: Sequence[Slice]) -> bool:
+def _is_spatial(header: Header, every: Sequence[Slice]) -> bool:
     """Whether the frames lie side by side in the patient; a cine repeats one place, or states none."""
-    if len(slices) == 1:
-        return slices[0].placed is not None
+    if len(every) == 1:
+        return every[0].placed is not None
     if "RECON TOMO" in header.text("ImageType").split("\\"):
         return True
-    return len({_place(each) for each in slices}) > 1
+    return len(places(every)) > 1
 
 
 def _in_order(found: Sequence[Series]) -> list[Series]:
-    studies = _grouped(found, lambda series: series.first.text("StudyInstanceUID") or id(series))
+    studies = grouped(found, lambda series: _study_key(series.first) or id(series))
     studies.sort(key=lambda study: -max(day(series.first.dataset) or 0 for series in study))
     return [series for study in studies for series in sorted(study, key=_rank)]
 
 
-def _rank(series: Series) -> tuple[bool, float, float]:
+def _study_key(header: Header) -> Hashable:
+    study = header.text("StudyInstanceUID")
+    return (header.text("PatientID"), study) if study else None
+
+
+def _rank(series: Series) -> tuple[bool, float, tuple[float, int]]:
     number = _number(series.first, "SeriesNumber")
-    return series.is_localiser, float("inf") if number is None else number, _instance(series.slices[0])
+    return series.is_localiser, float("inf") if number is None else number, instance(series.slices[0])
 
 
 def _geometry_key(each: Slice) -> Hashable:
-    header = each.header
-    size = header.layout.rows, header.layout.columns
+    return slices.direction(each), each.header.numbers("PixelSpacing"), _kind(each)
+
+
+def _kind(each: Slice) -> Hashable:
+    """What the slices of one stack have in common to the letter."""
+    layout = each.header.layout
     has_place = each.placed is not None and each.placed.corner is not None
-    return _direction(each), has_place, size, header.numbers("PixelSpacing"), header.text("Modality")
+    return has_place, layout.rows, layout.columns, layout.is_grey, each.header.text("Modality")
 
 
-def _direction(each: Slice) -> Hashable:
-    if each.placed is None:
-        return None
-    return each.placed.axes.rounded
-
-
-def _instance(each: Slice) -> float:
-    number = _number(each.header, "InstanceNumber")
-    return float("inf") if number is None else number
-
-
-def _value(header: Header, keyword: str) -> Hashable:
-    """A value that can be compared: numbers where they are some, else text."""
-    numbers = header.numbers(keyword)
-    if numbers is None:
-        return header.text(keyword)
-    return numbers[0] if len(numbers) == 1 else numbers
+def _is_alike(one: Slice, other: Slice) -> bool:
+    """Whether two slices may be of one stack, as far as their geometry says."""
+    if not slices.is_parallel(one, other) or _kind(one) != _kind(other):
+        return False
+    return slices.is_alike(one.header.numbers("PixelSpacing"), other.header.numbers("PixelSpacing"))
 
 
 def _number(header: Header, keyword: str) -> float | None:
     numbers = header.numbers(keyword)
     return numbers[0] if numbers else None
-
-
-def _grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
-    groups: defaultdict[Hashable, list[T]] = defaultdict(list)
-    for item in items:
-        groups[key(item)].append(item)
-    return list(groups.values())
 
 
 def _count(number: int, one: str, several: str) -> str:

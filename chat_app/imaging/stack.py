@@ -74,7 +74,7 @@ class FileStack:
     """A stack whose frames lie in files.
 
     sha256: computed when it is first asked for. notes: of the whole stack. grid: where its voxels lie, when
-    they are a volume that can be cut. has_one_window: the files agree on theirs.
+    they are a volume that can be cut. has_one_window: all have the same of their own.
     """
 
     def __init__(
@@ -131,11 +131,11 @@ class FileStack:
         return self.places[self.start - 1].source.known()
 
     def frame(self, number: int) -> Frame:
-        """Decoded, with the looks of the stack; raises InputError when there is none, or it is damaged."""
+        """Decoded, with the looks of the stack where they fit; raises InputError, as `read` does."""
         check(number, self.frames, self.unit)
         frame = self.kept(number)
         self._decode_ahead(number)
-        return replace(frame, looks=self.looks)
+        return replace(frame, looks=self.looks) if _is_alike(frame.looks, self.looks) else frame
 
     def plane(self, number: int) -> Plane:
         check(number, self.frames, self.unit)
@@ -183,21 +183,37 @@ class FileStack:
 
     @cached_property
     def _window(self) -> tuple[tuple[Look, ...], tuple[str, ...]]:
-        """The looks of the first shown frame, which serve all, and what to say of them."""
+        """The looks that serve all, those of the first shown frame if it has any, and what to say of them."""
         looks = self.kept(self.start).looks
         if self.frames == 1 or not looks:
             return looks, ()
+        number = self.start if self.has_one_window else self._windowed
+        looks = self.kept(number).looks
         if looks[0].name == voi.PERCENTILE:
             return self._by_sample(looks)
         if self.has_one_window:
             return looks, ()
-        return looks, (f"The window is that of {self.unit} {self.start}, for all: the files' own differ.",)
+        return looks, (f"The window is that of {self.unit} {number}, for all: their own differ.",)
+
+    @property
+    def _windowed(self) -> int:
+        """The first shown frame, or, if it states no window, the nearest of a sample that does."""
+        near = sorted((self.start, *spread(self.frames, SAMPLE)), key=lambda each: abs(each - self.start))
+        for number in near:
+            with suppress(InputError):  # a damaged frame lends no window
+                looks = self.kept(number).looks
+                if looks and looks[0].name != voi.PERCENTILE:
+                    return number
+        return self.start
 
     def _by_sample(self, looks: tuple[Look, ...]) -> tuple[tuple[Look, ...], tuple[str, ...]]:
         numbers = spread(self.frames, SAMPLE)
-        values = np.concatenate([sampled(self.kept(number)) for number in numbers])
+        look = voi.percentiles(np.concatenate([sampled(self.kept(number)) for number in numbers]))
+        if look.window.name == voi.FLAT:  # a small structure in few slices falls through any sample
+            every = voi.percentiles(np.concatenate([edges(frame) for frame in self.every()]))
+            return (every, *looks[1:]), ()
         note = f"The percentiles are those of {len(numbers)} {self.unit}s spread over all {self.frames}."
-        return (voi.percentiles(values), *looks[1:]), (note,)
+        return (look, *looks[1:]), (note,)
 
     def _decode_ahead(self, number: int) -> None:
         for step in range(1, AHEAD + 1):
@@ -241,6 +257,13 @@ def picture(
     )
 
 
+def _is_alike(own: Sequence[Look], shared: Sequence[Look]) -> bool:
+    """Whether a frame may be shown as the others are: colour, bytes made for the eye and units differ."""
+    if not own or not shared:
+        return False
+    return (own[0].name == voi.STORED) == (shared[0].name == voi.STORED)
+
+
 def check(number: int, frames: int, unit: str) -> None:
     """Raises InputError, when there is no frame of that number."""
     if not 1 <= number <= frames:
@@ -254,9 +277,16 @@ def spread(count: int, most: int) -> list[int]:
     )
 
 
-def sampled(frame: Frame) -> Any:
+def sampled(frame: Frame, every: int = EVERY) -> Any:
     """Some values of a frame in the modality's units, without padding."""
-    values = frame.values[::EVERY, ::EVERY]
+    values = frame.values[::every, ::every]
     if frame.padding is not None:
         values = values[(values < frame.padding[0]) | (values > frame.padding[1])]
     return values.astype(np.float64).ravel() * frame.slope + frame.intercept
+
+
+def edges(frame: Frame) -> Any:
+    """The lowest and the highest of all its values; none of a frame that is all padding."""
+    values = sampled(frame, 1)
+    finite = values[np.isfinite(values)]
+    return np.array([finite.min(), finite.max()]) if finite.size else finite

@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -39,8 +39,8 @@ PARAMETERS = {
     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
 }
 
-# Header elements whose values are looked for in the pixels.
-KNOWN = (
+# Header elements whose values are looked for in the pixels: of people, and of places and dates.
+PEOPLE = (
     "PatientName",
     "PatientID",
     "OtherPatientIDs",
@@ -48,10 +48,19 @@ KNOWN = (
     "PatientBirthName",
     "PatientMotherBirthName",
     "PatientBirthDate",
-    "PatientAddress",
     "PatientTelephoneNumbers",
     "ResponsiblePerson",
     "AccessionNumber",
+    "ReferringPhysicianName",
+    "PerformingPhysicianName",
+    "PhysiciansOfRecord",
+    "NameOfPhysiciansReadingStudy",
+    "RequestingPhysician",
+    "OperatorsName",
+)
+KNOWN = (
+    *PEOPLE,
+    "PatientAddress",
     "StudyID",
     "StudyDate",
     "SeriesDate",
@@ -61,24 +70,19 @@ KNOWN = (
     "InstitutionAddress",
     "InstitutionalDepartmentName",
     "StationName",
-    "ReferringPhysicianName",
-    "PerformingPhysicianName",
-    "PhysiciansOfRecord",
-    "NameOfPhysiciansReadingStudy",
-    "RequestingPhysician",
-    "OperatorsName",
 )
 MARGIN = 0.2  # of a side
 SHORTEST = 2  # letters of a known value that are looked for
 SHORTEST_NUMBER = 3
 EXACT = 3  # letters up to which no slip is allowed
+YEAR = 4  # digits up to which none is
 LEAST_LETTERS = 3
 
 MONTHS = "JAN|FEB|MAR|APR|MAY|MAI|JUN|JUL|AUG|SEP|OCT|OKT|NOV|DEC|DEZ"
 # Dates, times to the second and long numbers: nothing of technique looks like them.
 NUMBERED = re.compile(
     r"\d{1,4}[./:-]\d{1,4}[./:-]\d{2,4}"  # 31.12.1962, 1962-12-31, 08:50:28
-    rf"|\d{{1,2}}[ .-]?({MONTHS})[A-Z]*[ .,-]*\d{{2,4}}|({MONTHS})[A-Z]*[ .]*\d{{1,2}}[ ,]+\d{{4}}"
+    rf"|\b\d{{1,2}}[ .-]?({MONTHS})(\b|[A-Z]*[ .,-]*\d{{2,4}})|({MONTHS})[A-Z]*[ .]*\d{{1,2}}[ ,]+\d{{4}}"
     r"|(?<![\d.])\d[\d/-]{4,}"
 )
 # Names in DICOM's way, and the words beside which people, places and numbers of patients stand.
@@ -142,19 +146,27 @@ def find(pixels: Pixels, known: Collection[str] = (), *, is_strict: bool = False
     is_strict: for captures and ultrasound: also every word in the margins that is not of technique.
     """
     rows, columns = pixels.shape[:2]
-    parts = [part for value in known for part in _parts(value)]
-    return [
+    sought = [part for value in known for part in parts(value)]
+    lines = read_text(pixels)
+    found = [
         words
-        for words in read_text(pixels)
-        if _is_known(words.text, parts)
+        for words in lines
+        if _is_known(words.text, sought)
         or _is_identifying(words.text)
         or (is_strict and _is_writing(words.text) and _is_in_margin(words.box, rows, columns))
     ]
+    for words in found:  # which grows: a name may be read in pieces
+        found += [
+            other
+            for other in lines
+            if other not in found and _is_beside(other.box, words.box) and not _is_technique(other.text)
+        ]
+    return found
 
 
-def known(dataset: Dataset) -> frozenset[str]:
+def known(dataset: Dataset, keywords: Iterable[str] = KNOWN) -> frozenset[str]:
     """What the header says of the patient, the place and the people, to be looked for in the pixels."""
-    values = (dataset.get(keyword) for keyword in KNOWN)
+    values = (dataset.get(keyword) for keyword in keywords)
     flat = (each for value in values for each in (value if isinstance(value, MultiValue) else [value]))
     return frozenset(str(each) for each in flat if each)
 
@@ -188,30 +200,34 @@ def _box(corners: np.ndarray[Any, Any], rows: int, columns: int) -> Box | None:
     return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """Capitals without accents."""
     plain = unicodedata.normalize("NFKD", text)
     return "".join(character for character in plain if not unicodedata.combining(character)).upper()
 
 
-def _parts(value: str) -> Iterator[str]:
+def parts(value: str) -> Iterator[str]:
     """What of a header value is looked for: its words, and a date in the orders that people write it."""
     if re.fullmatch(r"\d{8}", value):
         year, month, day = value[:4], value[4:6], value[6:]
         for shown in (year, year[2:]):
             yield from (shown + month + day, day + month + shown, month + day + shown)
-    for part in re.split(r"[\W_]+", _folded(value)):
+        yield year
+    names = [part for part in re.split(r"[\W_]+", folded(value)) if part]
+    if "^" in value:  # which readers take for a letter
+        yield from (whole for one, two in pairwise(names) for whole in (one + two, two + one))
+    for part in names:
         if len(part) >= (SHORTEST_NUMBER if part.isdecimal() else SHORTEST):
             yield part
 
 
-def _is_known(text: str, parts: Collection[str]) -> bool:
-    tokens = [token for token in re.split(r"[\W_]+", _folded(text)) if token]
+def _is_known(text: str, sought: Collection[str]) -> bool:
+    tokens = [token for token in re.split(r"[\W_]+", folded(text)) if token]
     joined = [first + second for first, second in pairwise(tokens)]
     whole = "".join(tokens)
     return any(
         (len(part) > EXACT and part in whole) or any(_is_near(token, part) for token in (*tokens, *joined))
-        for part in parts
+        for part in sought
     )
 
 
@@ -220,8 +236,9 @@ ALIKE = str.maketrans("OQDILSBZG", "000115826")
 
 
 def _is_near(token: str, part: str) -> bool:
-    """Whether they differ by no more than slips of the reader: none in 3 letters, 1 in 4 to 7, else 2."""
-    slips = 0 if len(part) <= EXACT else 1 if len(part) < 8 else 2
+    """Whether they differ by no more than a reader's slips: none in 3 letters or a year, 1 to 7, else 2."""
+    is_exact = len(part) <= EXACT or (part.isdecimal() and len(part) <= YEAR)
+    slips = 0 if is_exact else 1 if len(part) < 8 else 2
     if abs(len(token) - len(part)) > slips:
         return False
     return _distance(token.translate(ALIKE), part.translate(ALIKE)) <= slips
@@ -239,8 +256,15 @@ def _distance(first: str, second: str) -> int:
 
 def _is_identifying(text: str) -> bool:
     """Whether a line looks like a name, a date or a number of someone, whoever it is."""
-    folded = _folded(text)
-    return bool(NUMBERED.search(folded) or (NAMED.search(folded) and not _is_technique(text)))
+    plain = folded(text)
+    return bool(NUMBERED.search(plain) or (NAMED.search(plain) and not _is_technique(text)))
+
+
+def _is_beside(box: Box, other: Box) -> bool:
+    """Whether they stand in one row, no further apart than a letter is high."""
+    overlap = min(box.y1, other.y1) - max(box.y0, other.y0)
+    least, gap = min(box.y1 - box.y0, other.y1 - other.y0), max(box.x0, other.x0) - min(box.x1, other.x1)
+    return overlap > least / 2 and gap < least
 
 
 def _is_writing(text: str) -> bool:
@@ -250,7 +274,7 @@ def _is_writing(text: str) -> bool:
 
 def _is_technique(text: str) -> bool:
     """Whether a line is made of sides, technique and small numbers alone."""
-    tokens = [token for token in re.split(r"[\s=:,;()<>/|*]+", _folded(text)) if token]
+    tokens = [token for token in re.split(r"[\s=:,;()<>/|*]+", folded(text)) if token]
     return all(
         TECHNIQUE.fullmatch(token) or re.fullmatch(UNIT, token) or NUMBER.fullmatch(token) for token in tokens
     )
