@@ -28,6 +28,7 @@ from chat_app.errors import FrameNeeded, InputError, TooLarge, UnreadableFile
 from chat_app.imaging import Limits, frames, read
 from chat_app.imaging import dicom as dicom_module
 from chat_app.imaging.dicom import DicomFile
+from chat_app.imaging.render import rendered
 from chat_app.records import Window
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
@@ -69,7 +70,7 @@ def test_a_frame_may_have_its_own_window() -> None:
         group.FrameVOILUTSequence = [voi]
         groups.append(group)
     tags = {"WindowCenter": 1, "WindowWidth": 2, "PerFrameFunctionalGroupsSequence": groups}
-    second = DicomFile.open(dicom(np.stack([RAMP, RAMP]), **tags), Limits()).image("image 1", "", 2)
+    second = rendered(DicomFile.open(dicom(np.stack([RAMP, RAMP]), **tags), Limits()).frame(2))
     assert second.window == Window(200, 50)
     assert second.pixels[2, 46] == 0 and second.pixels[3, 33] == 255  # 174 and 225, the edges
 

@@ -23,6 +23,7 @@ import pytest
 from dicoms import series
 from fakes import Echo, digest, digest_of
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from orthanc import PASSWORD, USER, Orthanc
 from PIL import Image as Pillow
 
@@ -512,3 +513,18 @@ def test_a_search_that_ends_after_clear_brings_nothing_back(tmp_path: Path) -> N
     assert list(searching) == []
     assert desk.image and desk.image.caution == intake.SEARCHING
     assert desk.image.pixels.max() == 200
+
+
+def test_a_fault_of_ours_puts_nothing_of_a_patient_into_the_log(
+    opened: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any, caplog: Any
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("Quill^Harriet, 31.12.1962")
+
+    visitor = client(opened(Echo()))
+    monkeypatch.setattr(viewer.Pane, "render", broken)
+    with pytest.raises(AppError, match="reference"):
+        opening(visitor, written(tmp_path / "a", 10))
+    printed = "".join(capfd.readouterr()) + caplog.text
+    assert "ValueError" in caplog.text
+    assert "Quill" not in printed and "1962" not in printed

@@ -115,9 +115,7 @@ def _server(options: argparse.Namespace) -> Server:
     chosen = settings.load({"dicomweb": options.server})
     if not chosen.dicomweb:
         raise SetupError("No DICOMweb server is named: set LIGHTBOX_DICOMWEB or pass --server.")
-    server = dicomweb.Server(
-        chosen.dicomweb, user=chosen.dicomweb_user, password=chosen.dicomweb_password
-    )
+    server = dicomweb.Server(chosen.dicomweb, user=chosen.dicomweb_user, password=chosen.dicomweb_password)
     if server.warning:
         print(f"lightbox: {server.warning}", file=sys.stderr)
     return server

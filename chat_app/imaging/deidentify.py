@@ -25,7 +25,7 @@ from pydicom.uid import (
 )
 
 from chat_app.errors import InputError, SetupError
-from chat_app.imaging import burned, profile, slack, words
+from chat_app.imaging import burned, profile, render, slack, words
 from chat_app.imaging.archive import Item, items, load
 from chat_app.imaging.content import Content, sniff
 from chat_app.imaging.dicom import DicomFile, mapped
@@ -265,7 +265,7 @@ class _Run:
 
 def _search(file: DicomFile, known: frozenset[str], *, is_strict: bool) -> list[words.Words]:
     def show(number: int) -> Pixels:
-        return file.image("image 1", "", number).pixels
+        return render.show(file.frame(number))
 
     return burned.search(show, file.frames, known, is_strict=is_strict)
 

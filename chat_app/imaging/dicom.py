@@ -41,7 +41,7 @@ from chat_app.imaging import burned, codestream, geometry, render, shifted
 from chat_app.imaging.decode import decode
 from chat_app.imaging.facts import body_part, facts, modality, withheld
 from chat_app.imaging.limits import Limits
-from chat_app.records import Frame, Image, Plane
+from chat_app.records import Frame, Plane
 
 # pydicom's warnings quote the value they complain of, which may be a patient's name, on stderr and in the
 # log; every fault that matters comes as an exception.
@@ -147,23 +147,6 @@ class DicomFile:
                 "withheld": withheld(self.dataset),
                 "caution": burned.caution(self.dataset),
             }
-
-    def image(self, name: str, sha256: str, frame: int) -> Image:
-        """The chosen frame as a workstation shows it."""
-        decoded = self.frame(frame)
-        with mapped(SHOWING):
-            shown = render.rendered(decoded)
-        return Image(
-            name=name,
-            pixels=shown.pixels,
-            sha256=sha256,
-            frame=frame,
-            frames=self.frames,
-            window=shown.window,
-            notes=shown.notes,
-            plane=self.plane(frame),
-            **self.describe(),
-        )
 
     def _stored(self, number: int) -> NDArray[Any]:
         """Stored values of one frame, the only one decoded: (rows, columns), or (rows, columns, 3) in RGB."""

@@ -15,7 +15,7 @@ from chat_app.imaging import render, voi
 from chat_app.imaging.content import Content
 from chat_app.imaging.decode import Undecodable, decode
 from chat_app.imaging.limits import Limits
-from chat_app.records import Frame, Image, Plane
+from chat_app.records import Frame, Plane
 
 SAID = {
     "turned": "Turned upright as the file records.",
@@ -65,20 +65,6 @@ class RasterFile:
     def describe(self) -> dict[str, Any]:
         """What an Image says of the file, by the names of its fields."""
         return {"format": self.content.value}
-
-    def image(self, name: str, sha256: str, frame: int) -> Image:
-        """The chosen picture, 8 bits deep."""
-        shown = render.rendered(self.frame(frame))
-        return Image(
-            name=name,
-            pixels=shown.pixels,
-            sha256=sha256,
-            frame=frame,
-            frames=self.frames,
-            window=shown.window,
-            notes=shown.notes,
-            **self.describe(),
-        )
 
 
 def _deep(values: NDArray[Any], is_inverted: bool, notes: tuple[str, ...]) -> Frame:

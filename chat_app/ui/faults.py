@@ -8,13 +8,15 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gradio as gr
 
 from chat_app.errors import ChatAppError
 
 LOG = logging.getLogger(__name__)
+
+FAULT = "Something went wrong here (reference {}). Nothing was lost: please try again."
 
 Given = TypeVar("Given")
 
@@ -31,7 +33,7 @@ def told() -> Iterator[None]:
     except ChatAppError as error:
         say(str(error))
     except Exception as error:
-        say(f"Something went wrong here (reference {_noted(error)}). Nothing was lost: please try again.")
+        say(FAULT.format(_noted(error)))
 
 
 def attempted(call: Callable[[], Given]) -> Given | None:
@@ -43,6 +45,22 @@ def attempted(call: Callable[[], Given]) -> Given | None:
     except Exception as error:
         _noted(error)
         return None
+
+
+class Blocks(gr.Blocks):
+    """A page whose events say no more of a fault of ours than `told` does.
+
+    gradio would print it to the log whole, with what a user typed or a file states.
+    """
+
+    async def process_api(self, *given: Any, **named: Any) -> Any:
+        try:
+            return await super().process_api(*given, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
+            sentence = FAULT.format(_noted(error))
+        raise gr.Error(sentence, title="Please note", print_exception=False)
 
 
 def say(sentence: str) -> None:

@@ -26,7 +26,7 @@ from chat_app.errors import SetupError
 from chat_app.settings import Settings
 from chat_app.ui import chat, examples, intake, look, picker, report, viewer
 from chat_app.ui.desk import Desk
-from chat_app.ui.faults import told
+from chat_app.ui.faults import Blocks, told
 from chat_app.ui.loading import Loading
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Page:
         self.limits = imaging.Limits(file_bytes=settings.upload_mb * MEGABYTE)
         self.loading = Loading(assistant.load)
         self.network = network or examples.Network()
-        with gr.Blocks(
+        with Blocks(
             title="Lightbox", analytics_enabled=False, fill_width=True, delete_cache=DELETE
         ) as self.demo:
             self._lay_out(assistant)
