@@ -489,6 +489,30 @@ def test_a_picture_is_held_until_it_was_searched_and_no_longer(tmp_path: Path) -
     assert not desk.image.caution and not desk.unsearched
 
 
+def test_a_search_that_finds_nothing_leaves_the_viewer_alone(tmp_path: Path) -> None:
+    desk, pane = Desk(), viewer.Pane()
+    intake.place(desk, [written(tmp_path / "a", 10)])
+    before = pane.value(desk)["item"]
+    list(intake.search(desk))
+    assert pane.value(desk)["item"] == before
+
+
+def test_a_picture_that_was_blacked_out_is_fetched_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def masked(image: Image) -> Image:
+        assert image.stack
+        return replace(image, stack=burned.Masked(image.stack, (Box(0, 0, 5, 5),)), caution="Look.")
+
+    monkeypatch.setattr(intake.imaging, "checked", masked)
+    desk, pane = Desk(), viewer.Pane()
+    intake.place(desk, [written(tmp_path / "a", 10)])
+    token = pane.value(desk)["item"]["base"].split("/")[1]
+    list(intake.search(desk))
+    assert pane.value(desk)["item"]["base"].split("/")[1] != token
+    assert pane.lending.frame(token, "1") is None
+
+
 def test_a_picture_that_cannot_be_searched_waits_for_a_person(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,9 +107,12 @@ class Desk:
     def searched(self, image: Image) -> None:
         """Puts the picture as it was found by the search in the place of the one that waited for it."""
         self.unsearched.pop(image.name, None)
-        if image.name in self.names:
-            self.conversation = replace(self.conversation, study=self.conversation.study.turned(image))
+        if image.name not in self.names:
+            return
+        # Where nothing was blacked out, the browser goes on with the frames it has.
+        if image.stack is not self.picture(image.name).stack:
             self._end_leases(image.name)
+        self.conversation = replace(self.conversation, study=self.conversation.study.turned(image))
 
     def show(self, name: str, frame: int = 0) -> None:
         """Puts a picture on show, at the frame last looked at or at this one."""
