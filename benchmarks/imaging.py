@@ -126,6 +126,17 @@ def by_pydicom(paths: list[Path], plugin: str = "") -> None:
     np.stack([pixel_array(path, decoding_plugin=plugin) for path in paths])
 
 
+def one_slice(folder: Path) -> float:
+    """Seconds until a slice of an opened series that was not asked for yet is a picture."""
+    taken = []
+    for number in range(ROUNDS):
+        image = only([folder])
+        began = time.perf_counter()
+        image.at(SLICES // 4 + number)
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
 def timed(work: Callable[[], Any]) -> float:
     gc.collect()
     began = time.perf_counter()
@@ -149,7 +160,7 @@ def measured(folder: Path) -> dict[str, Any]:
     paths, squeezed = series_of_ct(plain, SLICES), series_of_ct(packed, COMPRESSED, compressed=True)
     cine = cine_of_ultrasound(folder / "cine")
     index = rounds(lightbox=lambda: only([plain]), pydicom=lambda: headers(paths))
-    first = rounds(lightbox=lambda: only([plain]).pixels)
+    shown = one_slice(plain)
     volume = rounds(
         lightbox=lambda: whole(only([plain])),
         simpleitk=lambda: by_simpleitk(plain),
@@ -163,10 +174,9 @@ def measured(folder: Path) -> dict[str, Any]:
     ultrasound = rounds(lightbox=lambda: whole(only([cine])), pydicom=lambda: pixel_array(cine))
     return {
         "index of 500 slices": index | ratio(index, "pydicom", 1.2),
-        "first slice against the whole volume": {
-            "first": first["lightbox"],
-            "opened after the index": first["lightbox"] - index["lightbox"],
-            "ratio": (first["lightbox"] - index["lightbox"]) / volume["lightbox"],
+        "one slice against the whole volume": {
+            "one slice": shown,
+            "ratio": shown / volume["lightbox"],
             "goal": 0.05,
         },
         "volume of 500 slices": volume | ratio(volume, "simpleitk", 1.0),
@@ -184,7 +194,7 @@ def ratio(seconds: dict[str, float], peer: str, goal: float) -> dict[str, Any]:
 def rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: rounded(each) for name, each in value.items()}
-    return round(value, 3) if isinstance(value, float) else value
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def main() -> None:
