@@ -16,6 +16,7 @@ from pydicom.uid import UID
 
 from chat_app import __version__, prompts, settings
 from chat_app.errors import ChatAppError, SetupError
+from chat_app.imaging import words
 
 PACKAGES = ("torch", "transformers", "gradio", "langchain", "peft", "bitsandbytes", "pydicom", "highdicom")
 
@@ -47,6 +48,7 @@ def examine() -> list[Check]:
         "model": _model,
         "prompts": _prompts,
         "decoders": _decoders,
+        "names": _names,
         "temporary": _temporary,
     }
     return [_check(name, look) for name, look in looks.items()]
@@ -93,6 +95,12 @@ def _decoders() -> str:
     if lost:
         raise SetupError(f"Nothing here decodes DICOM's {', '.join(lost)}; install Lightbox again with pip.")
     return ", ".join(COMPRESSIONS)
+
+
+def _names() -> str:
+    if words.available():
+        return "text burnt into pictures is searched and blacked out"
+    return f"pictures that may show a name wait for a look. {words.MISSING}"
 
 
 def _temporary() -> str:

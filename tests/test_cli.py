@@ -175,7 +175,7 @@ def test_a_picture_that_may_show_a_name_waits_until_someone_has_looked(
 ) -> None:
     path = dicom(Modality="US")
     code, _, err = run("ask", path, "-q", "?")
-    assert code == 2 and "look at it" in err
+    assert code == 2 and "look at it" in err and "--looked" in err
     assert not scripted.history
     scripted.enqueue("A liver.")
     assert run("ask", path, "-q", "?", "--looked")[0] == 0
@@ -299,6 +299,15 @@ def test_doctor_says_what_is_broken(run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 def test_doctor_names_the_weights_it_loaded(run: Run) -> None:
     assert "nano loads, weights 000000000000" in run("doctor")[1]
+
+
+@pytest.mark.parametrize(("there", "says"), [(True, "blacked out"), (False, "lightbox-chat[ocr]")])
+def test_doctor_says_whether_names_in_pictures_are_searched(
+    monkeypatch: pytest.MonkeyPatch, there: bool, says: str
+) -> None:
+    monkeypatch.setattr(doctor.words, "available", lambda: there)
+    check = next(check for check in doctor.examine() if check.name == "names")
+    assert check.sound and says in check.says
 
 
 def test_a_missing_decoder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,7 +203,9 @@ def _cleared(image: Image, options: argparse.Namespace, slices: int) -> Image:
         raise FrameNeeded(image.frames)
     seen = imaging.checked(image)
     shown = seen.at(options.frame) if image.frames > 1 and options.frame else seen
-    return replace(shown, caution="") if options.looked else shown
+    if shown.caution and not options.looked:
+        raise InputError(f"{shown.caution} Then pass --looked.")
+    return replace(shown, caution="")
 
 
 def _last(pieces: Iterable[object], kind: type[Kind]) -> Kind:
