@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    BreastTomosynthesisImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    PositronEmissionTomographyImageStorage,
+    XRayAngiographicImageStorage,
+)
 
 from chat_app.errors import UnreadableFile
 from chat_app.imaging import Limits, Opened, study
@@ -362,3 +368,44 @@ def test_a_folder_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytes
     found = study([folder])
     assert frames(found) == [2]
     assert any("folder cannot be read" in text for text in found.refused)
+
+
+def test_a_tomosynthesis_is_slices_in_order_whatever_order_they_were_written_in(tmp_path: Path) -> None:
+    heights = [3.0, 1.0, 5.0, 2.0, 4.0]
+    tags = {"Modality": "MG", "SOPClassUID": BreastTomosynthesisImageStorage, "BodyPartExamined": "BREAST"}
+    (image,) = study([written(tmp_path, enhanced([{"z": z} for z in heights], **tags))]).images
+    assert (image.unit, image.frames, image.modality) == ("slice", 5, "MG")
+    assert image.stack is not None
+    positions = [image.stack.plane(number).position_mm for number in range(1, 6)]
+    assert positions == sorted(positions) or positions == sorted(positions, reverse=True)
+    greys = [int(image.stack.frame(number).values[0, 0]) // 10 for number in range(1, 6)]
+    assert [heights[grey - 1] for grey in greys] in (sorted(heights), sorted(heights, reverse=True))
+
+
+def test_an_angiogram_is_frames_in_the_order_of_time(tmp_path: Path) -> None:
+    run = np.stack([np.full((8, 10), 10 * number, np.uint8) for number in range(1, 7)])
+    tags = {"Modality": "XA", "SOPClassUID": XRayAngiographicImageStorage, "FrameTimeVector": [0, *[66] * 5]}
+    (image,) = study([written(tmp_path, dicom(run, **tags))]).images
+    assert (image.unit, image.frames, image.frame) == ("frame", 6, 1)
+    assert image.stack is not None
+    assert [int(image.stack.frame(number).values[0, 0]) for number in range(1, 7)] == [10, 20, 30, 40, 50, 60]
+    assert "look at it" in image.caution
+
+
+def test_slices_of_a_pet_keep_their_own_slopes_under_one_window(tmp_path: Path) -> None:
+    for number, slope in enumerate((0.5, 2.0, 8.0)):
+        pixels = np.full((8, 10), round(1000 / slope), np.int16)
+        pixels[0, 0] = 0
+        tags = {
+            "Modality": "PT",
+            "RescaleIntercept": 0,
+            "RescaleSlope": slope,
+            "SOPClassUID": PositronEmissionTomographyImageStorage,
+        }
+        tags |= {"WindowCenter": 1000, "WindowWidth": 4000}
+        written(tmp_path, ct(5.0 * number, pixels, **tags), f"{number}")
+    (image,) = study([tmp_path]).images
+    assert image.stack is not None
+    frames = [image.stack.frame(number) for number in (1, 2, 3)]
+    assert [round(float(f.values[4, 4]) * f.slope + f.intercept) for f in frames] == [1000, 1000, 1000]
+    assert len({int(image.at(number).pixels[4, 4]) for number in (1, 2, 3)}) == 1
