@@ -63,10 +63,6 @@ class Assistant:
         self._id = ModelId(self.card.name, "", self.card.label)
         self._loading = threading.Lock()
 
-    @property
-    def is_loaded(self) -> bool:
-        return self._model is not None
-
     def load(self, progress: Callable[[str], None] | None = None) -> None:
         """Brings the model into memory, once; whoever asks meanwhile waits here."""
         with self._loading:

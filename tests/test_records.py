@@ -68,11 +68,8 @@ def test_rows_are_the_height_and_columns_the_width() -> None:
     assert (image(rows=80, columns=100).rows, image(rows=80, columns=100).columns) == (80, 100)
 
 
-def test_pictures_are_named_in_the_order_they_come() -> None:
-    study = Study()
-    for name in ("image 1", "image 2"):
-        assert study.next_name == name
-        study = study.with_image(image(name))
+def test_pictures_stand_in_the_order_they_came() -> None:
+    study = Study().with_image(image("image 1")).with_image(image("image 2"))
     assert [picture.name for picture in study.images] == ["image 1", "image 2"]
 
 

@@ -85,7 +85,7 @@ DESCRIPTION = {
     "pixel_representation": "PixelRepresentation",
     "planar_configuration": "PlanarConfiguration",
 }
-MOST_READS = 2_000_000  # an enhanced multi-frame is read in up to 300 parts a frame
+MOST_READS = 1_000_000  # an enhanced multi-frame is read in up to 300 parts a frame
 PIECE = 4096  # bytes of a deflate stream; they become 4 MB at most
 GE_SWAPPED = "1.2.840.113619.5.2"  # a private syntax: implicit little-endian with big-endian pixels
 PREAMBLE = b"\0" * 128 + b"DICM"

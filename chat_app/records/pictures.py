@@ -232,10 +232,6 @@ class Study:
                 return image.at(int(match[2] or image.frame))
         raise KeyError(name)
 
-    @property
-    def next_name(self) -> str:
-        return f"image {len(self.images) + 1}"
-
     def with_image(self, image: Image) -> Study:
         return replace(self, images=(*self.images, image))
 
