@@ -1,7 +1,7 @@
 """The windows a radiologist switches a CT to, by body part; other modalities have no units to agree on.
 
-Values in HU, centre and width, after Radiopaedia, "Windowing (CT)", doi:10.53347/rID-52108; bone and
-angiography are the presets that workstations ship.
+Values in HU, centre and width, after Radiopaedia, "Windowing (CT)", radiopaedia.org/articles/windowing-ct;
+angiography is the preset that workstations ship.
 """
 
 from __future__ import annotations
