@@ -83,6 +83,24 @@ def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
     assert "encrypted" in opened.refused[0]
 
 
+def test_an_encrypted_member_that_is_chosen_itself_is_refused(tmp_path: Path) -> None:
+    path = packed(tmp_path / "upload", {"secret": ct()})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(UnreadableFile, match="encrypted"):
+        study([zipfile.Path(path, "secret")])
+
+
+def test_a_way_of_packing_that_is_not_known_is_said_to_be_that(tmp_path: Path) -> None:
+    path = packed(tmp_path / "upload", {"patched": ct()})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 0x20  # compressed patched data, APPNOTE 4.4.4
+    path.write_bytes(bytes(data))
+    with pytest.raises(UnreadableFile, match="pack it as plain ZIP"):
+        study([path])
+
+
 def test_a_damaged_archive_is_a_sentence(tmp_path: Path) -> None:
     data = packed(tmp_path / "upload", slices()).read_bytes()
     for length in range(4, len(data), 97):

@@ -25,6 +25,7 @@ EMPTY_ZIP = b"PK\x05\x06"
 LITTER = ("thumbs.db", "desktop.ini", "__macosx")
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may ask for gigabytes to unpack
 IS_ENCRYPTED = 0x1
+UNPACKABLE = "This file is packed in a way that is not opened: pack it as plain ZIP."
 LEADS_OUT = "This is a link that leads out of the folder, or nowhere: copy what it should lead to."
 SMALL = MEGA  # a black slice packs a thousandfold; what unpacks to this little is no bomb
 ENTRY_BYTES = 1024  # of the directory of an archive, for each member; names are rarely a tenth of it
@@ -144,7 +145,8 @@ def load(item: Item, limits: Limits) -> bytes:
 def _items(place: Path | zipfile.Path, limits: Limits) -> Iterator[Item | InputError]:
     try:
         if isinstance(place, zipfile.Path):
-            yield _member(place)
+            member = _member(place)
+            yield _fault(member.info, limits) or member
         elif place.is_dir():
             yield from _folder(place, limits)
         else:
@@ -225,7 +227,7 @@ def _fault(info: zipfile.ZipInfo, limits: Limits) -> InputError | None:
     if info.flag_bits & IS_ENCRYPTED:
         return UnreadableFile("This file is encrypted inside its archive: unpack it with its password first.")
     if info.compress_type not in PACKED:
-        return UnreadableFile("This file is packed in a way that is not opened: pack it as plain ZIP.")
+        return UnreadableFile(UNPACKABLE)
     if info.file_size > max(SMALL, limits.ratio * info.compress_size):
         return TooLarge(
             f"This file would become more than {limits.ratio} times its packed size: unpack it first."
@@ -257,7 +259,9 @@ def _mapped() -> Iterator[None]:
     """Faults of the disk and of archives in our words; theirs name files, and are not shown as the cause."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError):
+    except NotImplementedError:  # patched or strongly encrypted, or of a later version of the format
+        raise UnreadableFile(UNPACKABLE) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, KeyError):
         raise UnreadableFile("This archive is damaged or incomplete: pack it again.") from None
     except (OSError, ValueError):
         raise UnreadableFile("This file cannot be read from the disk: check its permissions.") from None
