@@ -27,6 +27,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
 from chat_app.imaging import slack, words
+from chat_app.imaging.dicom import DAMAGE
 from chat_app.imaging.facts import NO_CONTRAST, band, is_body_part
 from chat_app.imaging.voi import NAMES
 
@@ -82,7 +83,6 @@ NEUTRAL = frozenset(
 PRIVATE, UNKNOWN, UNREADABLE = "private elements", "unknown elements", "unreadable elements"
 DRAWING = "overlays and curves"
 LOWEST_GROUP = 0x0008  # below are commands, file meta information and directories, which no picture holds
-DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError, OSError)
 
 Rules = Mapping[tuple[int, int], Callable[[Dataset, tuple[int, int]], None]]
 
@@ -192,7 +192,8 @@ def _by_table(element: DataElement, rule: Callable[[Dataset, tuple[int, int]], N
     alone.add(copy(element))
     try:
         rule(alone, (element.tag.group, element.tag.element))
-    except NotImplementedError:  # a representation the library has no dummy for
+    except NotImplementedError:
+        # Where the library cannot put a dummy in its place, the value must not stay for want of one.
         return None
     return alone.get(element.tag)
 
