@@ -48,7 +48,13 @@ SIZES = (10, 12, 16, 24, 36)
 CONTRASTS = (60, 120, 255)  # grey levels above what lies beneath
 PLACES = ("corner", "edge", "inside")
 MARKERS = ("L", "R", "LT", "AP")
-FONTS = Path("/usr/share/fonts/truetype")
+FONTS = (
+    "DejaVuSans",
+    "DejaVuSansMono",
+    "DejaVuSerif",
+    "LiberationSansNarrow-Regular",
+    "LiberationSans-Bold",
+)
 
 Ink = NDArray[np.bool_]
 
@@ -208,22 +214,22 @@ def background(name: str) -> NDArray[np.uint8]:
 
 @cache
 def fonts() -> tuple[str, ...]:
-    """The upright Latin fonts of Debian where they are installed, else Pillow's own."""
-    wanted = (
-        "DejaVuSans",
-        "DejaVuSansMono",
-        "DejaVuSerif",
-        "LiberationSansNarrow-Regular",
-        "LiberationSans-Bold",
-    )
-    found = {path.stem for path in FONTS.rglob("*.ttf")}
-    return tuple(name for name in wanted if name in found) or ("Pillow's own",)
+    """Those of FONTS that are installed, else Pillow's own."""
+    return tuple(name for name in FONTS if _is_installed(name)) or ("Pillow's own",)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        ImageFont.truetype(f"{name}.ttf")
+    except OSError:
+        return False
+    return True
 
 
 @cache
 def typeface(name: str, size: int) -> Any:
-    paths = list(FONTS.rglob(f"{name}.ttf"))
-    return ImageFont.truetype(str(paths[0]), size) if paths else ImageFont.load_default(size)
+    """Pillow looks for a font by its name wherever the system keeps them."""
+    return ImageFont.truetype(f"{name}.ttf", size) if name in FONTS else ImageFont.load_default(size)
 
 
 def rate(hits: list[bool]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def free_port() -> int:
 
 
 def _settings(root: Path, folder: Path, port: int) -> dict[str, object]:
-    plugin = next((root / "usr").glob("**/libOrthancDicomWeb.so*"))
+    plugin = next((root / "usr/share/orthanc/plugins").glob("libOrthancDicomWeb.so*"))
     return {
         "Plugins": [str(plugin)],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
@@ -97,11 +97,14 @@ def _wait(server: Orthanc, process: subprocess.Popen[bytes]) -> None:
 
 
 def _installed() -> Path | None:
-    """The root of the file system where Orthanc and its DICOMweb plugin are installed."""
-    is_here = Path("/usr/sbin/Orthanc").is_file() and any(
-        Path("/usr/lib/orthanc").glob("libOrthancDicomWeb*")
-    )
-    return Path("/") if is_here else None
+    """The root of the file system where Debian has installed Orthanc and its DICOMweb plugin."""
+    command = ["dpkg-query", "--listfiles", *PACKAGES]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    programs = (path for path in map(Path, listed.splitlines()) if path.parts[-2:] == ("sbin", "Orthanc"))
+    return next((program.parents[2] for program in programs if program.is_file()), None)
 
 
 def _unpacked() -> Path:
