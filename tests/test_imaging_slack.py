@@ -184,3 +184,19 @@ def test_what_is_no_colour_profile_is_dropped() -> None:
     source = plain()
     source.ICCProfile = HIDDEN * 40
     assert hides(source) and "ICCProfile" not in cleaned(source)
+
+
+@pytest.mark.parametrize(("high", "group"), [(11, 0x6002), (15, 0x6000)])
+def test_a_drawing_among_the_bits_is_gone_wherever_it_lies(high: int, group: int) -> None:
+    """Of another overlay group than the first, and below values that lie above the lowest bits."""
+    lowest = high - 11
+    drawn = 12 if lowest == 0 else 0
+    values = (np.arange(64, dtype=np.uint16).reshape(8, 8) << lowest) | np.uint16(1 << drawn)
+    source = dcmread(io.BytesIO(dicom(values, BitsStored=12, HighBit=high)))
+    source.add_new((group, 0x0010), "US", 8)
+    source.add_new((group, 0x0011), "US", 8)
+    source.add_new((group, 0x0100), "US", 16)
+    source.add_new((group, 0x0102), "US", drawn)
+    cleaned = deidentify.clean(source, bytes(32)).dataset
+    left = np.frombuffer(cleaned.PixelData, np.uint16)[:64].reshape(8, 8)
+    np.testing.assert_array_equal(left, np.arange(64).reshape(8, 8) << lowest)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -29,15 +27,12 @@ from chat_app.imaging import burned, profile, render, slack, words
 from chat_app.imaging.archive import Item, items, load
 from chat_app.imaging.content import Content, sniff
 from chat_app.imaging.dicom import DicomFile, mapped
+from chat_app.imaging.elements import EMBEDDED
 from chat_app.imaging.facts import body_part
 from chat_app.imaging.limits import Limits
 
 if TYPE_CHECKING:
     from chat_app.records import Pixels
-
-# pydicom's warnings quote the value they complain of, which may be a name, on stderr and in the log.
-warnings.filterwarnings("ignore", module=r"pydicom\.")
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 REPORT = "report.json"
 SAY_EVERY = 20  # files
@@ -115,7 +110,7 @@ def clean(
     _check_key(key)
     body, withheld = profile.emptied(dataset, key, keep_characteristics=keep_characteristics)
     withheld += profile.strike(body, _names(dataset))
-    slack.wipe(body, _syntax(dataset), has_overlay=bool(dataset.group_dataset(0x6000)))
+    slack.wipe(body, _syntax(dataset), has_overlay=any(tag in dataset for tag in EMBEDDED))
     _flag(body, keep_characteristics=keep_characteristics, searched=searched)
     notes = (*_notes(withheld), *([FACE] if _has_face(body) else []))
     return Cleaned(_file(body, dataset), tuple(sorted(withheld)), notes)
@@ -242,12 +237,15 @@ class _Run:
             is_searched = self.searches and burned.is_searched(file.dataset)
             if caution and not is_searched and not self.unseen_pixels:
                 raise InputError(UNSEEN)
-            cleaned = clean(file.dataset, self.key, searched=is_searched)
+            # That pixels are clean is stated only where every frame was looked at.
+            is_whole = is_searched and len(burned.sampled(file.frames)) == file.frames
+            cleaned = clean(file.dataset, self.key, searched=is_whole)
             data = _bytes(cleaned.dataset)
         wiped = self._wiped(data, known, is_strict=bool(caution)) if is_searched else data
         self.withheld.update(cleaned.withheld)
         self.notes.update(cleaned.notes)
-        self.pixels[_treatment(is_searched, is_masked=wiped != data, is_risky=bool(caution))] += 1
+        treatment = _treatment(is_searched, is_masked=wiped != data, is_risky=bool(caution))
+        self.pixels[treatment if is_whole or not is_searched else f"{treatment}, in some of the frames"] += 1
         return wiped
 
     def _wiped(self, data: bytes, known: frozenset[str], *, is_strict: bool) -> bytes:

@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
 from pydicom import dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import get_frame
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.errors import InvalidDicomError
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_file_meta_info
@@ -50,7 +49,6 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 DAMAGE = (
     InvalidDicomError,
-    BytesLengthException,
     ValueError,
     TypeError,
     LookupError,
@@ -61,7 +59,6 @@ DAMAGE = (
     OSError,
     struct.error,
     zlib.error,
-    PILImage.DecompressionBombError,
 )
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 SHOWING = "What this DICOM file says of how to show its pixels is damaged: export it again."

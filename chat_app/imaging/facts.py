@@ -65,13 +65,16 @@ def modality(dataset: Dataset) -> str:
 
 def body_part(dataset: Dataset) -> str:
     """The DICOM term of the body part ("CHEST"), or "" when it is not one of the standard's."""
-    text = str(dataset.get("BodyPartExamined") or "")
-    return _code(re.sub(r"[ _.-]", "", text), BODY_PARTS)
+    return _body_part(str(dataset.get("BodyPartExamined") or ""))
 
 
 def is_body_part(text: str) -> bool:
     """Whether it is one of the standard's terms, however it is spaced."""
-    return bool(_code(re.sub(r"[ _.-]", "", text), BODY_PARTS))
+    return bool(_body_part(text))
+
+
+def _body_part(text: str) -> str:
+    return _code(re.sub(r"[ _.-]", "", text), BODY_PARTS)
 
 
 def facts(dataset: Dataset) -> dict[str, str]:

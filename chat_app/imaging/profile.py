@@ -225,7 +225,7 @@ def _check_code(item: Dataset, withheld: Counter[str]) -> None:
     scheme, value = str(item.get("CodingSchemeDesignator", "")), str(item.get("CodeValue", ""))
     meaning = _meanings().get((scheme, value), "")
     if not meaning:
-        for keyword in (*CODE, "LongCodeValue"):
+        for keyword in CODE:
             if item.get(keyword):
                 withheld[keyword] += 1
                 setattr(item, keyword, "")

@@ -86,14 +86,16 @@ def _wipe_offsets(dataset: Dataset, *, is_encapsulated: bool) -> None:
 
 
 def _wipe_bits(data: bytearray, dataset: Dataset, order: str) -> None:
-    """Sets the bits above the stored ones as its sign has them: overlays once lay there (PS3.5 8.1.2)."""
+    """Blanks the bits around the stored ones, as the sign has them: overlays lay there (PS3.5 8.1.2)."""
     bits, stored = int(dataset.BitsAllocated), int(dataset.get("BitsStored") or 0)
-    if bits not in (8, 16) or not 0 < stored < bits or dataset.get("HighBit") != stored - 1:
+    lowest = int(dataset.get("HighBit", -1)) + 1 - stored
+    if bits not in (8, 16) or not 0 < stored < bits or not 0 <= lowest <= bits - stored:
         return
     kind = "i" if dataset.get("PixelRepresentation") else "u"
     values: np.ndarray[Any, Any] = np.frombuffer(data, f"{order}{kind}{bits // 8}")
-    values <<= bits - stored
+    values <<= bits - stored - lowest
     values >>= bits - stored
+    values <<= lowest
 
 
 def _wipe_fragments(data: bytearray, dataset: Dataset, *, is_rle: bool) -> None:

@@ -67,7 +67,8 @@ def percentiles(values: NDArray[Any], slope: float = 1.0, intercept: float = 0.0
     """The 1st to 99th percentile of values that are no padding; black where they are all the same."""
     edges = percentile_range(values)
     if edges is None:
-        lowest = float(values.min()) if values.size and np.isfinite(values.min()) else 0.0
+        finite = values[np.isfinite(values)]
+        lowest = float(finite.min()) if finite.size else 0.0
         # Linear from the value up, so that what has no contrast is black.
         return Look(PERCENTILE, Window(lowest * slope + intercept + 0.5, 1.0, FLAT), "LINEAR_EXACT")
     low, high = sorted(edge * slope + intercept for edge in edges)

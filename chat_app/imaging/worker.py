@@ -81,7 +81,7 @@ def dicom(data: bytes, *, syntax: str, **description: Any) -> Described:
     from pydicom.pixels.decoders.base import get_decoder
 
     decoder = get_decoder(syntax)
-    plugin = next(name for name in DECODERS if name in decoder.available_plugins)
+    (plugin, *_) = (name for name in DECODERS if name in decoder.available_plugins)
     description |= {"pixel_keyword": "PixelData", "number_of_frames": 1}
     frame = encapsulate([data], has_bot=False)
     return _described(decoder.as_array(frame, index=0, decoding_plugin=plugin, **description)[0])
