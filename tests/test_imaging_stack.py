@@ -6,7 +6,7 @@ import gc
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,22 @@ def test_a_damaged_frame_is_a_sentence_and_stops_no_other() -> None:
 
 def test_a_damaged_middle_slice_does_not_hide_its_neighbours() -> None:
     assert stack_of(Counted(), frames=13).start == 8
+
+
+@dataclass
+class Unwindowed(Counted):
+    """As above, without a window in its files."""
+
+    def frame(self, number: int) -> Frame:
+        frame = super().frame(number)
+        return replace(frame, looks=(Look("1st to 99th percentile", Window(number, 1)),))
+
+
+def test_a_damaged_frame_in_the_sample_lends_no_values_and_hides_no_others() -> None:
+    stack = stack_of(Unwindowed(), frames=12)
+    image = stack.image("image 1", 3)
+    assert image.pixels.shape == (4, 4)
+    assert any("those of 11 slices spread over all 12" in note for note in image.notes)
 
 
 @pytest.mark.parametrize("number", [0, -1, 101])

@@ -23,11 +23,10 @@ from pydicom.uid import (
 )
 
 from chat_app.errors import InputError, SetupError
-from chat_app.imaging import burned, profile, render, slack, words
+from chat_app.imaging import burned, overlay, profile, render, slack, words
 from chat_app.imaging.archive import Item, items, load
 from chat_app.imaging.content import Content, sniff
 from chat_app.imaging.dicom import DicomFile, mapped
-from chat_app.imaging.elements import EMBEDDED
 from chat_app.imaging.facts import body_part
 from chat_app.imaging.limits import Limits
 
@@ -110,7 +109,8 @@ def clean(
     _check_key(key)
     body, withheld = profile.emptied(dataset, key, keep_characteristics=keep_characteristics)
     withheld += profile.strike(body, _names(dataset))
-    slack.wipe(body, _syntax(dataset), has_overlay=any(tag in dataset for tag in EMBEDDED))
+    tags = dataset.keys()  # to go over the dataset itself would read every element
+    slack.wipe(body, _syntax(dataset), has_overlay=any(tag.group in overlay.GROUPS for tag in tags))
     _flag(body, keep_characteristics=keep_characteristics, searched=searched)
     notes = (*_notes(withheld), *([FACE] if _has_face(body) else []))
     return Cleaned(_file(body, dataset), tuple(sorted(withheld)), notes)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import get_frame
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_file_meta_info
@@ -40,6 +40,7 @@ from chat_app.imaging import burned, codestream, geometry, render, shifted
 from chat_app.imaging.decode import decode
 from chat_app.imaging.facts import body_part, facts, modality, withheld
 from chat_app.imaging.limits import Limits
+from chat_app.imaging.slack import PIXELS
 from chat_app.records import Frame, Plane
 
 # pydicom's warnings quote the value they complain of, which may be a patient's name, on stderr and in the
@@ -49,6 +50,7 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 DAMAGE = (
     InvalidDicomError,
+    BytesLengthException,
     ValueError,
     TypeError,
     LookupError,
@@ -60,7 +62,6 @@ DAMAGE = (
     struct.error,
     zlib.error,
 )
-PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 SHOWING = "What this DICOM file says of how to show its pixels is damaged: export it again."
 PHOTOMETRIC = (
     "MONOCHROME1",

@@ -37,6 +37,7 @@ from chat_app.imaging.layout import PLAIN, Layout
 from chat_app.imaging.layout import layout as laid_out
 from chat_app.imaging.limits import MEGA, Limits
 from chat_app.imaging.render import frame as rendered
+from chat_app.imaging.slack import PIXELS
 from chat_app.records import Frame, Origin, Plane
 
 HEAD = 2**16  # the headers of most files fit, and one read of this costs less than many small ones
@@ -131,7 +132,9 @@ class Header:
         """SHA-256 of the pixel data as they are stored; "" where they cannot be read."""
         with suppress(InputError):  # which is met again when it is shown
             if self.offset is None:
-                return hashlib.sha256(self.file().dataset.get("PixelData") or b"").hexdigest()
+                dataset = self.file().dataset
+                pixels = next(dataset[keyword].value for keyword in PIXELS if keyword in dataset)
+                return hashlib.sha256(pixels).hexdigest()
             size = self.layout.frames * self.layout.frame_bytes
             return hashlib.sha256(self.item.read(self.offset, size)).hexdigest()
         return ""
@@ -253,7 +256,7 @@ def _digest(dataset: Dataset, keyword: str) -> str:
 
 
 def _parse(head: bytes) -> tuple[FileDataset, int]:
-    """What of TAGS stands before the pixel data, and where reading stopped."""
+    """What of elements.KEPT stands before the pixel data, and where reading stopped."""
     stream = io.BytesIO(head)
     if head[128:132] != b"DICM" or _is_deflated(head):
         return FileDataset("", {}), 0

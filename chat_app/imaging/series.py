@@ -116,7 +116,8 @@ def _is_copy(one: Header, other: Header) -> bool:
         return False
     if _syntax(one) != _syntax(other):
         return True  # the same picture compressed another way
-    return one.stored_digest() == other.stored_digest()
+    digest = one.stored_digest()
+    return digest != "" and digest == other.stored_digest()
 
 
 def _stated(header: Header) -> Hashable:

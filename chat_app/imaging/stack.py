@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -207,13 +207,22 @@ class FileStack:
         return self.start
 
     def _by_sample(self, looks: tuple[Look, ...]) -> tuple[tuple[Look, ...], tuple[str, ...]]:
-        numbers = spread(self.frames, SAMPLE)
-        look = voi.percentiles(np.concatenate([sampled(self.kept(number)) for number in numbers]))
+        frames = list(self._lent({self.start, *spread(self.frames, SAMPLE)}))
+        look = voi.percentiles(np.concatenate([sampled(frame) for frame in frames]))
         if look.window.name == voi.FLAT:  # a small structure in few slices falls through any sample
-            every = voi.percentiles(np.concatenate([edges(frame) for frame in self.every()]))
-            return (every, *looks[1:]), ()
-        note = f"The percentiles are those of {len(numbers)} {self.unit}s spread over all {self.frames}."
+            lent = self._lent(range(1, self.frames + 1))
+            return (voi.percentiles(np.concatenate([edges(frame) for frame in lent])), *looks[1:]), ()
+        note = f"The percentiles are those of {len(frames)} {self.unit}s spread over all {self.frames}."
         return (look, *looks[1:]), (note,)
+
+    def _lent(self, numbers: Iterable[int]) -> Iterator[Frame]:
+        """Those of the frames that can be decoded: a damaged one lends no values, and hides no others."""
+        for number in sorted(numbers):
+            frame = None
+            with suppress(InputError):
+                frame = self.kept(number)
+            if frame is not None:
+                yield frame
 
     def _decode_ahead(self, number: int) -> None:
         for step in range(1, AHEAD + 1):
