@@ -82,9 +82,9 @@ class Assistant:
     ) -> Iterator[str | Answer]:
         """Pieces of readable text as they come, then one Answer.
 
-        images: names of the pictures, or of slices of them ("image 1, slice 5"), that came with the question;
-        without any, those it names, else those of the turn before. A model that takes one picture at a time
-        looks at each in turn. region: what the user drew on one of them and asks about.
+        images: names of the pictures, or of slices of them ("image 1, slice 5"), that came with the question.
+        Those it names itself win; without any it is about those of the turn before. A model that takes one
+        picture at a time looks at each in turn. region: what the user drew on one of them and asks about.
 
         Raises:
             InputError: there is no picture, or no such one, or a person has to look at it first, or the
@@ -139,7 +139,6 @@ class Assistant:
         warnings: list[str] = []
         for each in form.sections:
             if stop is not None and stop.is_set():
-                warnings.append("The draft was stopped before its end.")
                 break
             if each.source == "model":
                 question = each.question if self.card.taught else drafting.ask(form, each, done)
@@ -149,6 +148,8 @@ class Assistant:
                 section = drafting.fill(each, told or {}, pictures)
             done.append(section)
             yield section
+        if stop is not None and stop.is_set():
+            warnings.append("The draft was stopped before its end.")
         yield Report(
             template=form.name,
             title=form.title,
@@ -182,6 +183,8 @@ class Assistant:
             )
             kept += written.statements
             warnings += spoken.warnings
+            if spoken.stopped:
+                break
         return Section(section.name, section.title, tuple(kept), section.code), tuple(warnings)
 
     def _check(self, question: str) -> None:
@@ -348,7 +351,10 @@ def _names(conversation: Conversation, question: str, images: Sequence[str]) -> 
     if not known:
         raise InputError("There is no picture to ask about: open one first.")
     found = NAMED.findall(question)
-    named = [f"image {int(image)}" + (f", slice {int(part)}" if part else "") for image, part in found]
+    # "Image 1" in words is the slice of it that came with the question.
+    given = {name.partition(",")[0]: name for name in reversed(images)}
+    spelt = [f"image {int(image)}" + (f", slice {int(part)}" if part else "") for image, part in found]
+    named = [given.get(name, name) for name in spelt]
     for name in (*images, *named):
         if name.partition(",")[0] not in known:
             raise InputError(f"There is no {name} here; open are {', '.join(known)}.")

@@ -315,3 +315,21 @@ def test_a_region_on_another_picture_than_the_question_names_is_refused(
     talk = conversation("image 1", "image 2")
     with pytest.raises(InputError, match="lies on image 1, and the question is about image 2"):
         list(assistant(scripted, settings).ask(talk, "Is image 2 normal?", region=REGION))
+
+
+def test_the_picture_in_words_is_the_slice_on_show(scripted: Scripted, settings: Settings) -> None:
+    scripted.enqueue("Yes.")
+    here = assistant(scripted, settings)
+    answer = answered(list(here.ask(volume(3), "Anything in image 1?", images=("image 1, slice 8",))))
+    assert answer.images == ("image 1, slice 8",)
+
+
+def test_a_draft_stopped_in_its_last_section_says_so(scripted: Scripted, settings: Settings) -> None:
+    stop = threading.Event()
+    scripted.default = "No opacity."
+    pieces = []
+    for piece in assistant(scripted, settings).draft(conversation(), "general", stop=stop):
+        pieces.append(piece)
+        if isinstance(piece, Section) and piece.name == "impression":
+            stop.set()
+    assert any("stopped" in warning for warning in pieces[-1].warnings)
