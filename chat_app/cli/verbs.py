@@ -104,7 +104,7 @@ def pull(options: argparse.Namespace) -> int:
 
 
 def push(options: argparse.Namespace) -> int:
-    pushed = _server(options).push(options.files)
+    pushed = _server(options).push(options.files, say=_progress)
     print(pushed.as_text())
     return 0 if not pushed.refused else 2
 
@@ -202,7 +202,7 @@ def _cleared(image: Image, options: argparse.Namespace, slices: int) -> Image:
     if image.frames > 1 and options.frame is None and slices == 1:
         raise FrameNeeded(image.frames)
     seen = imaging.checked(image)
-    shown = seen.at(options.frame) if image.frames > 1 and options.frame else seen
+    shown = seen.at(options.frame) if image.frames > 1 and options.frame is not None else seen
     if shown.caution and not options.looked:
         raise InputError(f"{shown.caution} Then pass --looked.")
     return replace(shown, caution="")

@@ -89,6 +89,7 @@ class Pane:
 
     def undo(self, desk: Desk, message: int) -> Update:
         """Takes back the question of that message and all after it; its words return to the box."""
+        desk.halt("answer")
         number = message // 2
         turns = desk.conversation.turns[number:]
         desk.conversation = desk.conversation.before(number)
@@ -136,12 +137,13 @@ class Pane:
             earlier, text = desk.conversation.before(number), ""
             busy = gr.Textbox(submit_btn=False, stop_btn=True)
             yield {self.chatbot: messages(earlier, question, "…"), self.box: busy}
-            while not self.loading.wait(0.5):
+            while not self.loading.wait(0.5) and not stop.is_set():
                 yield {self.chatbot: messages(earlier, question, WAITING)}
             while desk.unsearched and not stop.wait(0.1):
                 yield {self.chatbot: messages(earlier, question, SEARCHING)}
             earlier = desk.conversation.before(number)
-            for piece in self.assistant.ask(earlier, question, images=names, region=region, stop=stop):
+            pieces = self.assistant.ask(earlier, question, images=names, region=region, stop=stop)
+            for piece in () if stop.is_set() else pieces:
                 if not desk.owns("answer", stop):
                     break
                 if isinstance(piece, Answer):

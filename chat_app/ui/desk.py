@@ -92,6 +92,7 @@ class Desk:
         self.fresh = tuple(each for each in self.fresh if each != name)
         self.keys = tuple(each for each in self.keys if whose(each) != name)
         self.unsearched.pop(name, None)
+        self.frames.pop(name, None)  # its number may be given again, to a picture of fewer frames
         self._end_leases(name)
         if self.region and whose(self.region.image) == name:
             self.region = None

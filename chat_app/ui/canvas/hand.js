@@ -48,7 +48,7 @@ class Hand {
   }
 
   _down(event) {
-    if (!this.port.frame) return;
+    if (!this.port.frame || this.port.trouble) return;
     event.preventDefault();
     this.port.root.focus({ preventScroll: true });
     this.port.canvas.setPointerCapture(event.pointerId);
@@ -149,7 +149,7 @@ class Hand {
   /** Enter puts a region in the middle; alt and the arrows move it, with shift they make it larger or smaller. */
   _outlineByKey(event) {
     const { port } = this;
-    if (!port.frame) return false;
+    if (!port.frame || port.trouble) return false;
     if (event.key === "Enter") {
       port.events.region(port, this._middle());
       return true;

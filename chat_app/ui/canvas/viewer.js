@@ -203,15 +203,17 @@ class Viewer {
 
   _region(port, region) {
     if (!port.item || port.item.cut) return;
-    const place = { item: port.item.name, frame: port.number };
-    port.region = region && { ...region, frame: port.number };
+    // What was drawn on is what is seen, which may not be the frame asked for yet.
+    const frame = port.frame ? port.frame.number : port.number;
+    const place = { item: port.item.name, frame };
+    port.region = region && { ...region, frame };
     port.draw();
     this.tell.region(region ? { ...place, ...region } : {});
   }
 
   _mark() {
-    const { item, number } = this.active;
-    if (item && !item.cut) this.tell.mark({ item: item.name, frame: number });
+    const { item, frame } = this.active;
+    if (item && frame && !item.cut) this.tell.mark({ item: item.name, frame: frame.number });
   }
 
   /** The server gives out a new address; not for one that never gave anything. */
