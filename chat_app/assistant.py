@@ -5,21 +5,29 @@ It holds what all users share (settings, model) and nothing of any one of them: 
 
 from __future__ import annotations
 
-import base64
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chat_app import memory, prompts
+from chat_app import memory, prompts, subject
 from chat_app.errors import BadQuestion, InputError
 from chat_app.grounding import boxes as grounding
 from chat_app.grounding import statements
-from chat_app.imaging.view import chosen, look, png
+from chat_app.imaging.view import block, chosen, look
 from chat_app.models import cards
-from chat_app.records import Answer, Box, Conversation, Image, ModelId, Report, Section, Statement, View
+from chat_app.records import (
+    Answer,
+    Box,
+    Conversation,
+    ModelId,
+    Report,
+    Section,
+    Statement,
+    View,
+    Waiting,
+)
 from chat_app.reports import draft as drafting
 from chat_app.settings import Settings
 
@@ -28,7 +36,6 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 PROMPT, REGION = "answer", "region"
-NAMED = re.compile(r"\bimage\s*(\d+)\b(?:,?\s*(?:slice|frame)\s*(\d+)\b)?", re.IGNORECASE)
 FROM_REGION = "computed from the region you drew and the model's boxes"
 
 
@@ -37,6 +44,7 @@ class _Spoken:
     """One pass of the model over its pictures, while it is being collected."""
 
     images: tuple[str, ...]
+    adapter: str = ""
     asked: str = ""
     raw: str = ""
     text: str = ""
@@ -58,7 +66,7 @@ class Assistant:
         self, settings: Settings, model: BaseChatModel | None = None, card: cards.Card | None = None
     ) -> None:
         self.settings = settings
-        self.card = card or cards.card(settings.model)
+        self.card = card or cards.chosen(settings)
         self._model = model
         self._id = ModelId(self.card.name, "", self.card.label)
         self._loading = threading.Lock()
@@ -67,9 +75,18 @@ class Assistant:
         """Brings the model into memory, once; whoever asks meanwhile waits here."""
         with self._loading:
             if self._model is None:
-                self._model, self._id = cards.load(
-                    self.card.name, self.settings, progress or (lambda _: None)
-                )
+                self._model, self._id = cards.load(self.card, self.settings, progress or (lambda _: None))
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The names of the adapters that the loaded model can speak with; none before it is loaded."""
+        listed = getattr(self._model, "adapters", None)
+        return listed() if listed else ()
+
+    def forget(self, owner: str) -> None:
+        """Drops what the model keeps of the conversations of this owner, whose session has ended."""
+        if forget := getattr(self._model, "forget", None):
+            forget(owner)
 
     def ask(
         self,
@@ -78,30 +95,36 @@ class Assistant:
         *,
         images: Sequence[str] = (),
         region: Box | None = None,
+        adapter: str | None = None,
         stop: threading.Event | None = None,
-    ) -> Iterator[str | Answer]:
+    ) -> Iterator[str | Waiting | Answer]:
         """Pieces of readable text as they come, then one Answer.
 
+        Where the model makes one wait, Waiting comes again and again until the first piece does.
+
+        adapter: which one the model speaks with, "" for none; that of the settings unless it is given.
         images: names of the pictures, or of slices of them ("image 1, slice 5"), that came with the question.
         Those it names itself win; without any it is about those of the turn before. A model that takes one
         picture at a time looks at each in turn. region: what the user drew on one of them and asks about.
 
         Raises:
             InputError: there is no picture, or no such one, or a person has to look at it first, or the
-                question is empty or too long.
+                question is empty or too long, or nobody agreed to send it to the model's server.
+            SetupError: there is no such adapter for this model.
             ModelError: the model could not answer.
         """
         self._check(question)
+        self._check_host(conversation)
         if region is not None and region.image not in images:
             images = (region.image, *images)
         names = self._about(conversation, question, images)
-        _check_region(conversation, region, names)
+        subject.check_region(conversation, region, names)
         began = time.perf_counter()
         spoken: list[_Spoken] = []
         for group in self._groups(names):
             yield from self._heading(group, names, spoken)
             found = sum(len(s.boxes) for s in spoken)
-            spoken.append(_Spoken(group))
+            spoken.append(_Spoken(group, self._adapter(adapter)))
             yield from self._speak(conversation, question, spoken[-1], found, stop, region)
             if spoken[-1].stopped:
                 break
@@ -114,23 +137,26 @@ class Assistant:
         *,
         told: Mapping[str, str] | None = None,
         images: Sequence[str] = (),
+        adapter: str | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[Section | Report]:
         """Sections in the template's order, then one Report with the status "draft".
 
         told: what the user wrote for history, comparison or technique. images: which pictures; all without
-        any.
+        any. adapter: as in `ask`.
 
         Raises:
-            InputError: no picture is open, or the files say that the template is for something else.
+            InputError: no picture is open, or the files say that the template is for something else, or
+                nobody agreed to send them to the model's server.
         """
+        self._check_host(conversation)
         form = prompts.template(template)
         drafting.check(form, told or {})
         if not conversation.study.images:
             raise InputError("There is no picture to report on: open one first.")
         names = self._about(conversation, "", images or [each.name for each in conversation.study.images])
         pictures = [conversation.study.named(name) for name in names]
-        if others := _patients(pictures):
+        if others := subject.patients(pictures):
             raise InputError(f"{others} Choose the pictures of one, or clear the others away.")
         if wrong := drafting.mismatch(form, pictures):
             raise InputError(f"{wrong} Choose another template.")
@@ -142,7 +168,8 @@ class Assistant:
                 break
             if each.source == "model":
                 question = each.question if self.card.taught else drafting.ask(form, each, done)
-                section, said = self._section(conversation.before(0), each, question, names, stop)
+                spoken = self._adapter(adapter)
+                section, said = self._section(conversation.before(0), each, question, names, spoken, stop)
                 warnings += [warning for warning in said if warning not in warnings]
             else:
                 section = drafting.fill(each, told or {}, pictures)
@@ -154,7 +181,7 @@ class Assistant:
             template=form.name,
             title=form.title,
             sections=tuple(done),
-            model=self._id,
+            model=replace(self._id, adapter=self._adapter(adapter)),
             prompt=f"{form.name}@{form.version}",
             seed=self.settings.seed,
             images=names,
@@ -168,12 +195,13 @@ class Assistant:
         section: prompts.SectionTemplate,
         question: str,
         names: tuple[str, ...],
+        adapter: str,
         stop: threading.Event | None,
     ) -> tuple[Section, tuple[str, ...]]:
         kept: list[Statement] = []
         warnings: list[str] = []
         for group in self._groups(names):
-            spoken = _Spoken(group)
+            spoken = _Spoken(group, adapter)
             for _ in self._speak(conversation, question, spoken, 0, stop):
                 pass
             written = (
@@ -196,12 +224,23 @@ class Assistant:
                 f"The question has {len(question):,} characters; the most is {most:,}: shorten it."
             )
 
+    def _check_host(self, conversation: Conversation) -> None:
+        host = self.card.host
+        if host and host not in conversation.agreed:
+            raise InputError(
+                f"This model answers on {host}: agree that the pictures, without what their files say of "
+                "the patient, and every word typed are sent there."
+            )
+
+    def _adapter(self, asked: str | None) -> str:
+        return self.settings.adapter if asked is None else asked
+
     def _about(self, conversation: Conversation, question: str, images: Sequence[str]) -> tuple[str, ...]:
         """The names of the very frames that will be shown, each of them cleared to be.
 
         One slice of a volume brings as many others as the contract takes; several are taken as they are.
         """
-        names = _names(conversation, question, images)
+        names = subject.names(conversation, question, images)
         pictures = [conversation.study.named(name) for name in names]
         frames: list[str] = []
         for image in pictures:
@@ -228,17 +267,21 @@ class Assistant:
         found: int,
         stop: threading.Event | None,
         region: Box | None = None,
-    ) -> Iterator[str]:
+    ) -> Iterator[str | Waiting]:
         """Streams one pass into `spoken`; `found` boxes were numbered before it."""
         self.load()
         assert self._model is not None
         began = time.perf_counter()
         spoken.asked = self._asked(conversation, question, region)
-        stream = self._model.stream(self._sent(conversation, spoken))
+        sent = self._sent(conversation, spoken)
+        stream = self._model.stream(sent, owner=conversation.owner, adapter=spoken.adapter)
         spoken.timings["view"] = time.perf_counter() - began
         form, shown = self.card.contract.boxes, ""
         for chunk in stream:
-            spoken.timings.setdefault("first token", time.perf_counter() - began)
+            if before := chunk.response_metadata.get("waiting"):
+                yield Waiting(before[0])
+            else:
+                spoken.timings.setdefault("first token", time.perf_counter() - began)
             spoken.raw += str(chunk.text)
             spoken.fixed |= bool(chunk.response_metadata.get("fixed"))
             spoken.logprobs += tuple(chunk.response_metadata.get("logprobs", ()))
@@ -296,9 +339,9 @@ class Assistant:
         spoken.fullness, spoken.warnings = kept.fullness, kept.warnings
         pictures = [conversation.study.named(name) for name in kept.images]
         spoken.views = tuple(look(picture, contract) for picture in pictures)
-        spoken.warnings += tuple(filter(None, [_patients(pictures)]))
+        spoken.warnings += tuple(filter(None, [subject.patients(pictures)]))
         blocks = {
-            view.image: _block(picture, view) for picture, view in zip(pictures, spoken.views, strict=True)
+            view.image: block(picture, view) for picture, view in zip(pictures, spoken.views, strict=True)
         }
         named = contract.most_images > 1
         return prompts.messages(system, kept.turns, spoken.asked, blocks, spoken.images, named=named)
@@ -323,7 +366,7 @@ class Assistant:
         first = spoken[0].timings
         return Answer(
             text="\n".join(texts),
-            model=self._id,
+            model=replace(self._id, adapter=spoken[0].adapter),
             # A model taught its questions is given no instructions around them.
             prompt="none" if self.card.taught else f"{PROMPT}@{prompts.version(PROMPT)}",
             seed=self.settings.seed,
@@ -343,49 +386,3 @@ class Assistant:
             images=tuple(name for s in spoken for name in s.images),
             asked=spoken[0].asked,
         )
-
-
-def _names(conversation: Conversation, question: str, images: Sequence[str]) -> tuple[str, ...]:
-    """The names of the pictures a question is about, as they were given; what it names itself comes first."""
-    known = [image.name for image in conversation.study.images]
-    if not known:
-        raise InputError("There is no picture to ask about: open one first.")
-    found = NAMED.findall(question)
-    # "Image 1" in words is the slice of it that came with the question.
-    given = {name.partition(",")[0]: name for name in reversed(images)}
-    spelt = [f"image {int(image)}" + (f", slice {int(part)}" if part else "") for image, part in found]
-    named = [given.get(name, name) for name in spelt]
-    for name in (*images, *named):
-        if name.partition(",")[0] not in known:
-            raise InputError(f"There is no {name} here; open are {', '.join(known)}.")
-    if named or images:
-        return tuple(dict.fromkeys(named or images))
-    return conversation.turns[-1].images if conversation.turns else (known[-1],)
-
-
-def _check_region(conversation: Conversation, region: Box | None, names: Sequence[str]) -> None:
-    if region is None:
-        return
-    image = conversation.study.named(region.image)
-    if region.image not in names:
-        raise InputError(f"The region lies on {region.image}, and the question is about {names[0]}.")
-    if region.x1 > image.columns or region.y1 > image.rows:
-        raise InputError(f"The region lies outside {image.name}: draw it again.")
-
-
-def _patients(pictures: Sequence[Image]) -> str:
-    """A sentence when the files say that the pictures are of different people, else ""."""
-    first = {each.origin.patient: each.name for each in reversed(pictures) if each.origin.patient}
-    if len(first) < 2:
-        return ""
-    return f"By what the files state, {statements.listed(sorted(first.values()))} are of different patients."
-
-
-def _block(image: Image, view: View) -> dict[str, Any]:
-    """The picture as a LangChain content block, with what its file states beside it."""
-    return {
-        "type": "image",
-        "base64": base64.b64encode(png(view)).decode(),
-        "mime_type": "image/png",
-        "extras": {"name": view.image, "modality": image.modality, "body_part": image.body_part},
-    }

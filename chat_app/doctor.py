@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydicom import uid
 from pydicom.pixels.decoders.base import get_decoder
@@ -17,7 +21,14 @@ from pydicom.uid import UID
 from chat_app import __version__, prompts, settings
 from chat_app.errors import ChatAppError, SetupError
 from chat_app.imaging import words
+from chat_app.models import adapters, cards, fit
+from chat_app.settings import Settings
 
+if TYPE_CHECKING:
+    from chat_app.models.cards import Card, Weights
+    from chat_app.records import ModelId
+
+HUB = "huggingface.co"
 PACKAGES = ("torch", "transformers", "gradio", "langchain", "peft", "bitsandbytes", "pydicom", "highdicom")
 
 COMPRESSIONS: Mapping[str, UID] = {
@@ -42,16 +53,31 @@ class Check:
 
 def examine() -> list[Check]:
     """Every check, in the order a reader wants them. None of them changes anything."""
+    chosen, wrong = _settings()
+    # What the model's check finds out, and the adapters' needs.
+    loaded: list[ModelId] = []
     looks: Mapping[str, Callable[[], str]] = {
         "versions": _versions,
-        "memory": _memory,
-        "model": _model,
+        "processor": _processor,
+        "memory": lambda: _memory(chosen),
+        "model": lambda: _model(chosen, loaded),
+        "adapters": lambda: _adapters(chosen, loaded),
         "prompts": _prompts,
         "decoders": _decoders,
         "names": _names,
         "temporary": _temporary,
+        "cache": lambda: _cache(chosen),
+        "network": _network,
     }
-    return [_check(name, look) for name, look in looks.items()]
+    return [*wrong, *(_check(name, look) for name, look in looks.items()), *_others(chosen)]
+
+
+def _settings() -> tuple[Settings, list[Check]]:
+    """The settings in force; the defaults, and what is wrong, where they cannot be read."""
+    try:
+        return settings.load(), []
+    except SetupError as error:
+        return Settings(), [Check("settings", False, str(error))]
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:
@@ -69,18 +95,63 @@ def _versions() -> str:
     return f"lightbox {__version__}, Python {platform.python_version()}, {found}"
 
 
-def _memory() -> str:
-    pages, size = os.sysconf("SC_AVPHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    return f"{pages * size / 2**30:.1f} GiB free, {os.cpu_count()} processors"
+def _processor() -> str:
+    here = fit.machine()
+    if here.device == "cpu":
+        return f"no GPU: runs on the processor, {os.cpu_count()} threads"
+    return f"{here.name}, {fit.gib(here.memory)} free, {'with' if here.brain16 else 'without'} bf16"
 
 
-def _model() -> str:
-    """Every model is loaded: whether its files are whole is known by nothing less."""
-    from chat_app.models import cards
+def _memory(chosen: Settings) -> str:
+    here, card = fit.machine(), cards.chosen(chosen)
+    found = fit.choose(card, here, chosen.dtype)
+    if not found.fits:
+        raise SetupError(f"{card.name} does not fit here: {found.reason}.")
+    return f"{fit.gib(here.memory)} free; {card.name} fits in {found.dtype}, because {found.reason}"
 
-    chosen = settings.load()
-    loaded = [cards.load(card.name, chosen, lambda _: None)[1] for card in cards.known()]
-    return ", ".join(f"{model.name} loads, weights {model.sha256[:12]}" for model in loaded)
+
+def _model(chosen: Settings, loaded: list[ModelId]) -> str:
+    """The chosen model is loaded: whether its files are whole is known by nothing less."""
+    card = cards.chosen(chosen)
+    if card.weights and not chosen.weights and not fit.fetched(card.weights):
+        way = f"{_way(card.weights)}, or name their folder in the setting weights"
+        raise SetupError(f"The weights of {card.name} are not on this machine: {way}.")
+    _, model = cards.load(card, chosen, lambda _: None)
+    loaded.append(model)
+    return f"{model.name} loads, weights {model.sha256[:12]}"
+
+
+def _others(chosen: Settings) -> list[Check]:
+    """Where the models are that were not chosen; none of them is loaded, or fetched."""
+    others = (card for card in cards.known() if card.name != chosen.model)
+    return [Check(card.name, True, _place(card)) for card in others]
+
+
+def _place(card: Card) -> str:
+    if card.weights is None or fit.fetched(card.weights):
+        return "can be chosen, on this machine"
+    return f"can be chosen, not yet on this machine: {_way(card.weights)}"
+
+
+def _way(weights: Weights) -> str:
+    """How the files come here."""
+    terms = f"accept the terms on {weights.gate}, then " if weights.gate else ""
+    return f"{terms}run `{fit.fetching(weights)}`"
+
+
+def _adapters(chosen: Settings, loaded: list[ModelId]) -> str:
+    found = adapters.found(chosen.adapters)
+    if not loaded:
+        names = ", ".join(each.name for each in found) or "none"
+        return f"{names}; not compared with the model, which did not load"
+    misfits = {each.name: each.misfit(chosen.model, loaded[0].sha256) for each in found}
+    fitting = [name for name, misfit in misfits.items() if not misfit]
+    if chosen.adapter and chosen.adapter not in fitting:
+        known = ", ".join(fitting) or "none"
+        unknown = f"There is no adapter called {chosen.adapter!r}: those that fit are {known}."
+        raise SetupError(misfits.get(chosen.adapter) or unknown)
+    fits = f"for {chosen.model}: {', '.join(fitting) or 'none'}"
+    return " ".join([f"{fits}.", *filter(None, misfits.values())]) if any(misfits.values()) else fits
 
 
 def _prompts() -> str:
@@ -111,3 +182,25 @@ def _temporary() -> str:
     except OSError as error:
         raise SetupError("Temporary files cannot be written; set TMPDIR to a folder with room.") from error
     return "can be written"
+
+
+def _cache(chosen: Settings) -> str:
+    """The folder that models are fetched into; it need not be there yet."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    place = Path(HF_HUB_CACHE)
+    there = next(each for each in (place, *place.parents) if each.exists())
+    if os.access(there, os.W_OK):
+        return f"models can be fetched, {fit.gib(shutil.disk_usage(there).free)} of room"
+    weights = cards.card(chosen.model).weights
+    if weights and not chosen.weights and not fit.fetched(weights):
+        raise SetupError("The model cannot be fetched: set HF_HOME to a folder that can be written.")
+    return "models cannot be fetched: set HF_HOME to a folder that can be written"
+
+
+def _network() -> str:
+    try:
+        socket.create_connection((HUB, 443), timeout=2).close()
+    except OSError:
+        return "no network: models already on this machine work"
+    return f"{HUB} can be reached, to fetch models"

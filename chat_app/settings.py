@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from chat_app.errors import SetupError
@@ -16,12 +16,24 @@ PREFIX = "LIGHTBOX_"
 class Settings:
     """How this process runs.
 
-    model: a card's name. seed, temperature: 0 is greedy. host, port: where the page listens.
+    model: a card's name, or "openai:NAME@URL". weights: folder with its files, "" for the card's own place.
+    dtype: how the weights are held, "" to let the machine decide. context: most tokens of a conversation, 0
+    for as many as the model's card says. adapter: the one in use unless another is
+    chosen, "" for none; adapters: the folder they lie in, "" for the one that comes with Lightbox.
+    api_key: what a model's server asks for. cache_mb: most megabytes kept of conversations read before.
+    seed, temperature: 0 is greedy. host, port: where the page listens.
     upload_mb: largest file taken. question_characters: longest question taken.
     dicomweb: address of a DICOMweb server to pull studies from, "" for none; user and password for it.
     """
 
     model: str = "nano"
+    weights: str = ""
+    dtype: str = ""
+    context: int = 0
+    adapter: str = ""
+    adapters: str = ""
+    api_key: str = field(default="", repr=False)
+    cache_mb: int = 1024
     seed: int = 0
     temperature: float = 0.0
     max_new_tokens: int = 256
@@ -31,7 +43,7 @@ class Settings:
     question_characters: int = 4000
     dicomweb: str = ""
     dicomweb_user: str = ""
-    dicomweb_password: str = ""
+    dicomweb_password: str = field(default="", repr=False)
 
 
 def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:

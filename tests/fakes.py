@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +27,7 @@ from chat_app.records import (
     Section,
     Source,
     Statement,
+    Waiting,
 )
 from chat_app.settings import Settings
 from chat_app.ui import examples
@@ -50,6 +51,8 @@ class Echo:
     """Answers "image 1 is <digest>, turn 1: <question>", word by word with a pause after each.
 
     reply: what it says instead, when given. label: of its box. left: how many answers nobody waited for.
+    waits: how many questions it says come first, before it answers. host: where it would run. adapters: what
+    it can speak with; spoken: what it was told to. owners: whose conversations came; forgotten: who left.
     """
 
     pause: float = 0.0
@@ -57,17 +60,27 @@ class Echo:
     label: str = "half"
     gate: threading.Event | None = None
     left: int = 0
+    host: str = ""
+    adapters: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+    forgotten: list[str] = field(default_factory=list)
+    spoken: list[str | None] = field(default_factory=list)
+    owners: list[str] = field(default_factory=list)
+    waits: tuple[int, ...] = ()
     contract: Contract = CONTRACT
 
     @property
     def card(self) -> SimpleNamespace:
-        return SimpleNamespace(name="echo", label="for tests", contract=self.contract)
+        return SimpleNamespace(name="echo", label="for tests", contract=self.contract, host=self.host)
 
     def load(self, progress: Callable[[str], None] | None = None) -> None:
         if self.gate:
             if progress:
                 progress("Loading the echo …")
             self.gate.wait(30)
+
+    def forget(self, owner: str) -> None:
+        self.forgotten.append(owner)
 
     def ask(
         self,
@@ -76,8 +89,12 @@ class Echo:
         *,
         images: Sequence[str] = (),
         region: Box | None = None,
+        adapter: str | None = None,
         stop: threading.Event | None = None,
-    ) -> Iterator[str | Answer]:
+    ) -> Iterator[str | Waiting | Answer]:
+        self.spoken.append(adapter)
+        self.owners.append(conversation.owner)
+        yield from map(Waiting, self.waits)
         if not question.strip():
             raise BadQuestion("The question is empty: type one.")
         pictures = [conversation.study.named(name) for name in images]
@@ -114,6 +131,7 @@ class Echo:
         *,
         told: Mapping[str, str] | None = None,
         images: Sequence[str] = (),
+        adapter: str | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[Section | Report]:
         pictures = [conversation.study.named(name) for name in images]

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import fakes
+import minds
 import pytest
 from fakes import Echo, digest_of
 
 from chat_app import imaging, settings
 from chat_app.assistant import Assistant
+from chat_app.models import cards
+from chat_app.models.local.chat import LocalModel
+from chat_app.records import Contract
 from chat_app.ui import examples
 
 pytestmark = [
@@ -197,3 +201,26 @@ def test_a_closed_tab_ends_its_answer(visit: Callable[..., Any]) -> None:
     while not echo.left and time.monotonic() < deadline:
         time.sleep(0.1)
     assert echo.left == 1
+
+
+def test_a_closed_tab_frees_the_model(
+    visit: Callable[..., Any], picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = minds.engine("llava-15-7b")
+    monkeypatch.setattr(engine, "_ends", set())
+    card = replace(cards.card("llava-15-7b"), contract=Contract(112, "pad", 1, context=8192))
+    chosen = settings.Settings(max_new_tokens=4000)
+    visitor = visit(Assistant(chosen, LocalModel(engine=engine, max_new_tokens=4000), card))
+    visitor.drop(picture())
+    visitor.shows(1)
+    visitor.send("Go on and on")
+    visitor.page.wait_for_selector("#question .stop-button")
+    deadline = time.monotonic() + 60
+    while not engine.writing and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert engine.writing
+    visitor.page.close()
+    while engine.busy and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not engine.busy
+    engine.close()

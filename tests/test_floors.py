@@ -23,6 +23,7 @@ FLOORS = {
     "memory": 2,
     "grounding": 2,
     "reports": 2,
+    "subject": 3,
     "models": 3,
     "dicomweb": 3,
     "exporters": 3,
@@ -36,7 +37,7 @@ FLOORS = {
 }
 
 HEAVY = {"torch", "transformers", "peft", "bitsandbytes", "accelerate"}
-HEAVY_ROOMS = ("models/local.py", "models/cache.py", "models/nano/", "training/", "evaluation/")
+HEAVY_ROOMS = ("models/local/", "models/fit.py", "models/nano/", "training/", "evaluation/")
 
 # The ways between rooms of one floor: the command line starts the page and prints what the doctor found;
 # a report is made of statements.

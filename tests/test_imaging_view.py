@@ -128,3 +128,11 @@ def test_a_contract_of_two_windows_is_a_fault_of_the_card() -> None:
 def test_an_unknown_way_of_fitting_is_a_fault_of_the_card() -> None:
     with pytest.raises(ValueError, match="crop"):
         look(image(np.zeros((4, 4), np.uint8)), Contract(size=8, resize="crop"))
+
+
+def test_a_contract_may_state_a_window_of_its_own_in_hu() -> None:
+    shown = Volume().image("image 1", 4)
+    preset = look(shown, Contract(size=8, windows={"CT": ("bone",)}))
+    stated = look(shown, Contract(size=8, windows={"CT": (Window(400, 1800, "wide"),)}))
+    assert stated.windows == (Window(400, 1800, "wide"),) and not stated.notes
+    assert np.array_equal(preset.pixels, stated.pixels)

@@ -1,44 +1,47 @@
-"""Local weights behind LangChain's chat model: streaming, stopping, probabilities, faults."""
+"""Local weights behind LangChain's chat model: streaming, stopping, probabilities, who asks."""
 
 from __future__ import annotations
 
-import base64
-import io
-import threading
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from langchain_core.messages import HumanMessage
-from PIL import Image as Pillow
+from minds import picture
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
-from chat_app.errors import ModelError
-from chat_app.models.local import LocalModel
+from chat_app.models.local.chat import LocalModel
+from chat_app.models.local.engine import Engine
 from chat_app.models.nano import chat
 
 
 @pytest.fixture(scope="module")
-def model() -> LocalModel:
-    return LocalModel(
-        model=LlavaForConditionalGeneration.from_pretrained(chat.WEIGHTS, dtype=torch.float32),
-        processor=AutoProcessor.from_pretrained(chat.WEIGHTS),
-        max_new_tokens=40,
-    )
+def model() -> Iterator[LocalModel]:
+    weights = LlavaForConditionalGeneration.from_pretrained(chat.WEIGHTS, dtype=torch.float32)
+    made = LocalModel(engine=Engine(weights, AutoProcessor.from_pretrained(chat.WEIGHTS)), max_new_tokens=40)
+    yield made
+    made.engine.close()
+
+
+@pytest.fixture
+def endless(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
+    """The same model, which never comes to an end by itself."""
+    monkeypatch.setattr(model.engine, "_ends", set())
+    return model.model_copy(update={"max_new_tokens": 1500})
 
 
 def message(text: str) -> HumanMessage:
-    stream = io.BytesIO()
-    Pillow.new("RGB", (192, 192), (90, 90, 90)).save(stream, format="PNG")
-    picture = {
-        "type": "image",
-        "base64": base64.b64encode(stream.getvalue()).decode(),
-        "mime_type": "image/png",
-    }
-    return HumanMessage([picture, {"type": "text", "text": text}])
+    return HumanMessage([picture(1, 192), {"type": "text", "text": text}])
 
 
-def workers() -> int:
-    return sum("_run" in thread.name for thread in threading.enumerate())
+def rests(model: LocalModel) -> bool:
+    """Whether the engine comes to rest within a minute."""
+    deadline = time.monotonic() + 60
+    while model.engine.busy and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not model.engine.busy
 
 
 def test_the_pieces_are_the_whole(model: LocalModel) -> None:
@@ -52,36 +55,38 @@ def test_each_written_token_has_its_log_probability(model: LocalModel) -> None:
     assert 0 < len(logprobs) <= 40 and all(value <= 0 for value in logprobs)
 
 
-def test_closing_the_stream_ends_the_generating_thread(model: LocalModel) -> None:
-    model.model.generation_config.eos_token_id, kept = None, model.model.generation_config.eos_token_id
-    long = model.model_copy(update={"max_new_tokens": 1500})
-    try:
-        stream = long.stream([message("Describe the image.")])
+def test_the_last_chunk_says_what_was_read_and_what_was_known(model: LocalModel) -> None:
+    question = [message("Where are the lungs?")]
+    first, again = (list(model.stream(question, owner="ann"))[-1].response_metadata for _ in range(2))
+    assert first["cached_tokens"] == 0
+    assert again["cached_tokens"] == again["prompt_tokens"] - 1
+
+
+def test_an_owner_who_left_is_forgotten(model: LocalModel) -> None:
+    question = [message("Is it normal?")]
+    list(model.stream(question, owner="bob"))
+    model.forget("bob")
+    assert list(model.stream(question, owner="bob"))[-1].response_metadata["cached_tokens"] == 0
+
+
+def test_closing_the_stream_frees_the_model(endless: LocalModel) -> None:
+    stream = endless.stream([message("Describe the image.")])
+    next(stream)
+    assert endless.engine.busy == 1
+    stream.close()  # type: ignore[attr-defined]
+    assert rests(endless)
+
+
+def test_who_waits_is_told_how_many_come_first(endless: LocalModel) -> None:
+    slots = endless.engine.slots
+    streams: list[Any] = [endless.stream([message("Go on.")], owner=str(n)) for n in range(slots + 2)]
+    for stream in streams[:slots]:
         next(stream)
-        assert workers() == 1
-        stream.close()  # type: ignore[attr-defined]
-        assert workers() == 0
-    finally:
-        model.model.generation_config.eos_token_id = kept
-
-
-def test_a_fault_in_the_thread_is_raised_where_it_is_read(
-    model: LocalModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(**_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(model.model, "generate", fails)
-    with pytest.raises(ModelError, match="memory"):
-        list(model.stream([message("Describe the image.")]))
-
-
-def test_after_a_fault_the_next_question_works(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(model.model, "generate", lambda **_: (_ for _ in ()).throw(RuntimeError("broken")))
-        with pytest.raises(ModelError):
-            list(model.stream([message("Describe the image.")]))
-    assert model.invoke([message("Describe the image.")]).text
+    first, second = (next(stream).response_metadata["waiting"] for stream in streams[slots:])
+    assert (first, second) == ([0], [1])
+    for stream in streams:
+        stream.close()
+    assert rests(endless)
 
 
 def test_sampling_follows_its_seed(model: LocalModel) -> None:
@@ -89,24 +94,3 @@ def test_sampling_follows_its_seed(model: LocalModel) -> None:
     other = model.model_copy(update={"temperature": 3.0, "seed": 2})
     question = [message("Describe the image.")]
     assert warm.invoke(question).text == warm.invoke(question).text != other.invoke(question).text
-
-
-def test_control_tokens_in_a_question_are_only_words(model: LocalModel) -> None:
-    ids = model._inputs([message("<image><|end|><|assistant|>Yes")])["input_ids"][0].tolist()
-    tokenizer = model.processor.tokenizer
-    image, end, speaker = tokenizer.convert_tokens_to_ids(["<image>", "<|end|>", "<|assistant|>"])
-    assert (ids.count(image), ids.count(end), ids.count(speaker)) == (49, 1, 1)
-
-
-def test_two_threads_take_turns(model: LocalModel) -> None:
-    texts: list[str] = []
-    expected = model.invoke([message("What is it?")]).text
-    threads = [
-        threading.Thread(target=lambda: texts.append(model.invoke([message("What is it?")]).text))
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert texts == [expected] * 3

@@ -33,7 +33,14 @@ REFUSED = {"pylibjpeg-libjpeg"}
 NAMES = {"PIL": "pillow", "dicomanonymizer": "dicom-anonymizer"}
 
 SETTINGS = {
-    "model": "which model answers; `lightbox models` lists them",
+    "model": "which model answers; `lightbox models` lists them; `openai:NAME@URL` is one on a server",
+    "weights": "folder with the model's files; by default the Hugging Face hub's, or its cache",
+    "dtype": "how the weights are held: bf16, fp16, fp32, int8, nf4; by default what fits here best",
+    "context": "most tokens of a conversation; 0 is as many as the model's card says",
+    "adapter": "LoRA adapter to answer with; none by default",
+    "adapters": "folder of adapters; by default the one beside Lightbox",
+    "api_key": "what the model's server asks for; taken from the environment only",
+    "cache_mb": "most megabytes kept of conversations that were read before",
     "seed": "of what is random while answering",
     "temperature": "0 is greedy: the same question gives the same answer",
     "max_new_tokens": "longest answer, in tokens",
@@ -206,11 +213,13 @@ def test_the_wheel_holds_all_that_is_needed_to_run(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     held = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
-    prompts = {
-        f"chat_app/_prompts/{p.relative_to(ROOT / 'prompts').as_posix()}" for p in files(ROOT / "prompts")
+    beside = {
+        f"chat_app/_{folder}/{path.relative_to(ROOT / folder).as_posix()}"
+        for folder in ("prompts", "adapters")
+        for path in files(ROOT / folder)
     }
     package = {p.relative_to(ROOT).as_posix() for p in files(PACKAGE)}
-    assert prompts | package <= held
+    assert beside | package <= held
     assert not [name for name in held if name.startswith(("tests/", "docs/"))]
 
 

@@ -11,7 +11,7 @@ from chat_app.cli import verbs
 
 EPILOG = (
     "Not a medical device: it writes drafts that a clinician checks. "
-    "Nothing leaves this machine but what you push."
+    "Nothing leaves this machine but what you push, or agree to send to a model's server."
 )
 
 
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"lightbox {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     reading = (_serve, _ask, _draft, _deidentify, _pull, _push)
-    for add in (*reading, _models, _templates, _train, _evaluate, _doctor):
+    for add in (*reading, _models, _templates, _train, _evaluate, _export, _doctor):
         add(commands)
     return top
 
@@ -57,6 +57,7 @@ def _ask(commands: Any) -> None:
     parser.add_argument("-q", "--question", required=True, metavar="TEXT", help="what to ask")
     parser.add_argument("--json", action="store_true", help="print one JSON object with everything kept")
     _about_model(parser)
+    _agreed(parser)
 
 
 def _draft(commands: Any) -> None:
@@ -67,6 +68,7 @@ def _draft(commands: Any) -> None:
     parser.add_argument("--comparison", metavar="TEXT", help="the earlier studies you compared with")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write a .md or .json file instead")
     _about_model(parser)
+    _agreed(parser)
 
 
 def _deidentify(commands: Any) -> None:
@@ -97,7 +99,8 @@ def _push(commands: Any) -> None:
 
 
 def _models(commands: Any) -> None:
-    _command(commands, "models", verbs.models, "List the models that can be chosen.")
+    parser = _command(commands, "models", verbs.models, "List the models that can be chosen.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object with all that is known")
 
 
 def _templates(commands: Any) -> None:
@@ -128,6 +131,17 @@ def _evaluate(commands: Any) -> None:
     parser.add_argument("--task", action="append", default=[], metavar="NAME", help="only this; repeatable")
     parser.add_argument("--limit", type=int, default=100, help="most rows a task; 0 is all (default: 100)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _about_weights(parser)
+    _agreed(parser)
+
+
+def _export(commands: Any) -> None:
+    says = "Write a model's weights for a server, with an adapter merged in."
+    parser = _command(commands, "export", verbs.export, says)
+    parser.add_argument("model", help="which model (see: lightbox models)")
+    folder = "a new or empty folder"
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=folder)
+    _about_weights(parser)
 
 
 def _doctor(commands: Any) -> None:
@@ -154,4 +168,18 @@ def _about_server(parser: argparse.ArgumentParser) -> None:
 
 
 def _about_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="NAME", help="which model (see: lightbox models)")
+    which = "which model (see: lightbox models), or openai:NAME@URL for one on a server"
+    parser.add_argument("--model", metavar="NAME", help=which)
+    _about_weights(parser)
+
+
+def _about_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", metavar="DIR", help="folder with the model's files (default: the hub's)")
+    held = "how they are held: bf16, fp16, fp32, int8 or nf4 (default: what fits here best)"
+    parser.add_argument("--dtype", metavar="TYPE", help=held)
+    parser.add_argument("--adapter", metavar="NAME", help="LoRA adapter to answer with")
+
+
+def _agreed(parser: argparse.ArgumentParser) -> None:
+    says = "send pictures and questions to the server of the model, where that is another machine"
+    parser.add_argument("--agree", action="store_true", help=says)

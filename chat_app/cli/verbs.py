@@ -6,7 +6,7 @@ import argparse
 import secrets
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,8 @@ from chat_app.errors import InputError, SetupError
 if TYPE_CHECKING:
     from chat_app.assistant import Assistant
     from chat_app.dicomweb import Server
+    from chat_app.models.cards import Card
+    from chat_app.models.fit import Machine
     from chat_app.records import Answer, Box, Conversation, Image, Report
 
 Kind = TypeVar("Kind")
@@ -29,7 +31,7 @@ def serve(options: argparse.Namespace) -> int:
     from chat_app.assistant import Assistant
     from chat_app.ui import page
 
-    chosen = settings.load({"host": options.host, "port": options.port, "model": options.model})
+    chosen = _settings(options, host=options.host, port=options.port)
     page.serve(Assistant(chosen), chosen, opened=_say_address, open_browser=not options.no_browser)
     return 0
 
@@ -122,11 +124,37 @@ def _server(options: argparse.Namespace) -> Server:
 
 
 def models(options: argparse.Namespace) -> int:
-    from chat_app.models import cards
+    from chat_app.models import cards, fit
 
+    here = fit.machine()
+    if options.json:
+        print(_json({"machine": asdict(here), "models": [_model_data(card, here) for card in cards.known()]}))
+        return 0
     for card in cards.known():
-        print(f"{card.name:12} {card.label}")
+        print("\n".join(_model_lines(card, here)))
     return 0
+
+
+def _model_data(card: Card, here: Machine) -> dict[str, Any]:
+    from chat_app.models import fit
+
+    return {**asdict(card), "bytes": fit.sizes(card, here), "fit": asdict(fit.choose(card, here))}
+
+
+def _model_lines(card: Card, here: Machine) -> list[str]:
+    from chat_app.models import fit
+
+    found, sizes = fit.choose(card, here), fit.sizes(card, here)
+    gate = f"; accept its terms first, on {card.weights.gate}" if card.weights and card.weights.gate else ""
+    held = ", ".join(f"{fit.gib(size)} in {dtype}" for dtype, size in sizes.items()) or "come with Lightbox"
+    verdict = f"yes, in {found.dtype}" if found.fits else "no"
+    return [
+        f"{card.name:16} {card.label}",
+        f"    licence: {card.licence}{gate}",
+        f"    weights: {held}",
+        f"    context: {card.contract.context:,} tokens, {card.image_tokens} of them for a picture",
+        f"    fits here: {verdict}, because {found.reason}",
+    ]
 
 
 def templates(options: argparse.Namespace) -> int:
@@ -147,12 +175,14 @@ def train(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     from chat_app import evaluation
 
+    chosen = _settings(options, temperature=0.0)
     result = evaluation.evaluate(
-        _loaded(settings.load({"model": options.model, "temperature": 0.0})),
+        _loaded(chosen),
         options.data,
         options.split,
         names=options.task,
         limit=options.limit,
+        agreed=_agreed(options, chosen),
         say=_progress,
     )
     print(_json(evaluation.as_data(result)) if options.json else evaluation.as_text(result))
@@ -164,8 +194,35 @@ def doctor(options: argparse.Namespace) -> int:
 
     found = checks.examine()
     for check in found:
-        print(f"{'ok    ' if check.sound else 'BROKEN'}  {check.name:12}  {check.says}")
+        print(f"{'ok    ' if check.sound else 'BROKEN'}  {check.name:14}  {check.says}")
     return int(not all(check.sound for check in found))
+
+
+def export(options: argparse.Namespace) -> int:
+    from chat_app.models import cards
+    from chat_app.models.local import export as exporting
+
+    chosen = _settings(options)
+    print(exporting.export(cards.chosen(chosen), chosen, options.output, _progress))
+    return 0
+
+
+def _settings(options: argparse.Namespace, **others: Any) -> settings.Settings:
+    """What the command was called with, over the environment."""
+    typed = ("model", "weights", "dtype", "adapter")
+    return settings.load({**{name: getattr(options, name) for name in typed}, **others})
+
+
+def _agreed(options: argparse.Namespace, chosen: settings.Settings) -> tuple[str, ...]:
+    """The machine that may be sent to: that of the model, when the person agreed."""
+    from chat_app.models import cards
+
+    host = cards.card(chosen.model).host
+    if host and not options.agree:
+        raise InputError(
+            f"This model answers on {host}, and pictures and questions would be sent there: pass --agree."
+        )
+    return (host,) if host else ()
 
 
 def _loaded(chosen: settings.Settings) -> Assistant:
@@ -182,13 +239,13 @@ def _opened(options: argparse.Namespace) -> tuple[Assistant, Conversation]:
     from chat_app.models import cards
     from chat_app.records import Conversation
 
-    chosen = settings.load({"model": options.model})
+    chosen = _settings(options)
     slices = cards.card(chosen.model).contract.slices
     limits = imaging.Limits(file_bytes=chosen.upload_mb * MEGABYTE)
     opened = imaging.study(options.images, limits=limits)
     for sentence in opened.refused:
         print(f"lightbox: {sentence}", file=sys.stderr)
-    conversation = Conversation()
+    conversation = Conversation(agreed=_agreed(options, chosen))
     for image in opened.images:
         conversation = conversation.with_image(_cleared(image, options, slices))
     return _loaded(chosen), conversation
@@ -219,7 +276,7 @@ def _last(pieces: Iterable[object], kind: type[Kind]) -> Kind:
 def _readable(answer: Answer) -> str:
     boxes = [f"[{number}] {_place(box)}" for number, box in enumerate(answer.boxes, 1)]
     cautions = [f"Warning: {warning}" for warning in answer.warnings]
-    speaker = ": ".join(filter(None, (answer.model.name, answer.model.label)))
+    speaker = ": ".join(filter(None, (answer.model.speaker, answer.model.label)))
     return "\n".join([answer.text, *boxes, *cautions, f"({speaker})"])
 
 

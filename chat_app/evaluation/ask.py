@@ -15,7 +15,7 @@ from chat_app import imaging
 from chat_app.errors import ChatAppError
 from chat_app.evaluation.records import Corners
 from chat_app.evaluation.task import Reply, Row
-from chat_app.records import Answer, Box, Conversation, Image, ModelId, Report, Section, Source
+from chat_app.records import Answer, Box, Conversation, Image, ModelId, Report, Section, Source, Waiting
 
 NAME = "image 1"
 Kind = TypeVar("Kind")
@@ -26,7 +26,7 @@ class Asked(Protocol):
 
     def ask(
         self, conversation: Conversation, question: str, *, images: Sequence[str] = ()
-    ) -> Iterator[str | Answer]: ...
+    ) -> Iterator[str | Waiting | Answer]: ...
 
     def draft(
         self, conversation: Conversation, template: str, *, told: Mapping[str, str] = {}
@@ -36,13 +36,14 @@ class Asked(Protocol):
 class Examiner:
     """Asks each question about each picture once, for the replies are greedy, and keeps them.
 
-    folder: where black pictures are written. model: who replied, once it did. faults: how many questions
-    ended in an error of ours instead of a reply.
+    folder: where black pictures are written. agreed: the machines that may be sent to. model: who replied,
+    once it did. faults: how many questions ended in an error of ours instead of a reply.
     """
 
-    def __init__(self, assistant: Asked, folder: Path) -> None:
+    def __init__(self, assistant: Asked, folder: Path, agreed: tuple[str, ...] = ()) -> None:
         self.assistant = assistant
         self.folder = folder
+        self.agreed = agreed
         self.model: ModelId | None = None
         self.faults = 0
         self._replies: dict[tuple[Path, str], Reply] = {}
@@ -68,7 +69,7 @@ class Examiner:
     def _put(self, path: Path, template: str, question: str) -> Reply:
         try:
             image = imaging.read(path, name=NAME)
-            conversation = Conversation().with_image(image)
+            conversation = Conversation(agreed=self.agreed).with_image(image)
             if template:
                 return self._draft(conversation, template)
             return self._ask(conversation, question, image)

@@ -62,11 +62,12 @@ def evaluate(
     *,
     names: Sequence[str] = (),
     limit: int = 100,
+    agreed: tuple[str, ...] = (),
     say: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """Scores of every task, or of those named, on at most `limit` rows each (0: all), drawn by a fixed seed.
 
-    say: is told of each task as it begins.
+    agreed: the machines that may be sent to. say: is told of each task as it begins.
 
     Raises:
         InputError: `data` holds no records, none of that split, or a name is no task.
@@ -76,7 +77,7 @@ def evaluate(
     here = _of(records, split)
     chosen = _chosen(names)
     with tempfile.TemporaryDirectory() as folder:
-        examiner = Examiner(assistant, Path(folder))
+        examiner = Examiner(assistant, Path(folder), agreed)
         scores = []
         for task, rows in ((one, rows) for one in chosen for rows in _parts(one.rows(here))):
             drawn = _drawn(rows, limit)

@@ -92,4 +92,9 @@ def _view(view: View) -> dict[str, Any]:
 
 
 def _model(model: ModelId) -> dict[str, str]:
-    return {"name": model.name, "sha256": model.sha256, "label": model.label}
+    return {
+        "name": model.name,
+        "sha256": model.sha256,
+        "label": model.label,
+        "adapter": model.adapter,
+    }

@@ -77,6 +77,6 @@ def _stamp(report: Report) -> str:
     model = report.model
     label = f" ({inert(model.label)})" if model.label else ""
     return (
-        f"Model {inert(model.name)}{label}, SHA-256 {inert(model.sha256)}; "
+        f"Model {inert(model.speaker)}{label}, SHA-256 {inert(model.sha256 or 'unknown')}; "
         f"prompt {inert(report.prompt)}; template {inert(report.template)}; seed {report.seed}."
     )

@@ -1,6 +1,7 @@
 """What was made last is kept, within a number of bytes; what is being made is waited for, not begun twice.
 
-It knows nothing of pictures. One who owns entries is a number; when they are gone, so are the entries.
+It knows nothing of pictures. Whoever owns entries has a key of their own; when they are gone, so are the
+entries.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from threading import Lock
 from typing import Generic, TypeVar
@@ -16,7 +17,7 @@ from typing import Generic, TypeVar
 from cachetools import LRUCache
 
 T = TypeVar("T")
-Key = tuple[int, int]
+Key = tuple[Hashable, Hashable]
 
 _owners = itertools.count()
 
@@ -32,11 +33,11 @@ class Cache(Generic[T]):
     def __init__(self, most_bytes: int, weigh: Callable[[T], int]) -> None:
         self._kept: LRUCache[Key, T] = LRUCache(most_bytes, getsizeof=weigh)
         self._under_way: dict[Key, Future[T]] = {}
-        self._gone: deque[int] = deque()
+        self._gone: deque[Hashable] = deque()
         self._lock = Lock()
         self._weigh = weigh
 
-    def get(self, owner: int, number: int, make: Callable[[], T]) -> T:
+    def get(self, owner: Hashable, number: Hashable, make: Callable[[], T]) -> T:
         """The value, made by `make` when it is not kept; what `make` raises goes to all who wait for it."""
         key = (owner, number)
         with self._lock:
@@ -55,12 +56,12 @@ class Cache(Generic[T]):
             self._keep(key, mine)
         return mine.result()
 
-    def has(self, owner: int, number: int) -> bool:
+    def has(self, owner: Hashable, number: Hashable) -> bool:
         """Whether it is kept or on its way."""
         with self._lock:
             return (owner, number) in self._kept or (owner, number) in self._under_way
 
-    def forget(self, owner: int) -> None:
+    def forget(self, owner: Hashable) -> None:
         """Drops all of an owner's values, now or when the cache is next used.
 
         The garbage collector calls this, perhaps in the midst of another call, so that it must not wait.

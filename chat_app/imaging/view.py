@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image as PILImage
 
-from chat_app.records import Contract, Image, View, Window
+from chat_app.imaging.presets import HU
+from chat_app.records import Contract, Image, Look, View, Window
 
 if TYPE_CHECKING:
     from chat_app.records import Pixels
@@ -68,6 +71,16 @@ def look(image: Image, contract: Contract) -> View:
     )
 
 
+def block(image: Image, view: View) -> dict[str, Any]:
+    """The view as a LangChain content block, with what the file states of the picture beside it."""
+    return {
+        "type": "image",
+        "base64": base64.b64encode(png(view)).decode(),
+        "mime_type": "image/png",
+        "extras": {"name": view.image, "modality": image.modality, "body_part": image.body_part},
+    }
+
+
 def png(view: View) -> bytes:
     """The view as a PNG file, lossless: what is sent is what was stored."""
     stream = io.BytesIO()
@@ -83,12 +96,25 @@ def _windowed(image: Image, contract: Contract) -> Shown:
     own = (image.window,) if image.window else ()
     if image.stack is None or not names or image.pixels.ndim == 3:
         return image.pixels, own, ()
-    looks = {each.name: each for each in image.stack.looks}
-    if missing := [name for name in names if name not in looks]:
+    looks = [_asked(name, image.stack.looks) for name in names]
+    if missing := [_called(name) for name, each in zip(names, looks, strict=True) if each is None]:
         return image.pixels, own, (f"the file's own window, for want of {' and '.join(missing)}",)
-    shown = [image.stack.image(image.name, image.frame, looks[name]).pixels for name in names]
-    windows = tuple(Window(looks[name].window.center, looks[name].window.width, name) for name in names)
+    found = [each for each in looks if each is not None]
+    shown = [image.stack.image(image.name, image.frame, each).pixels for each in found]
+    windows = tuple(Window(each.window.center, each.window.width, each.name) for each in found)
     return shown[0] if len(shown) == GREY else np.stack(shown, axis=-1), windows, ()
+
+
+def _asked(name: str | Window, looks: Sequence[Look]) -> Look | None:
+    """The look of that name, or that window itself where the values are in HU: only such have presets."""
+    known = {each.name: each for each in looks}
+    if isinstance(name, str):
+        return known.get(name)
+    return Look(name.name, name) if HU.keys() & known.keys() else None
+
+
+def _called(name: str | Window) -> str:
+    return name if isinstance(name, str) else name.description
 
 
 def _fit(columns: float, rows: float, contract: Contract) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from chat_app.records.conversation import (
     Source,
     Statement,
     Turn,
+    Waiting,
 )
 from chat_app.records.pictures import (
     NAME,
@@ -52,5 +53,6 @@ __all__ = [
     "Study",
     "Turn",
     "View",
+    "Waiting",
     "Window",
 ]

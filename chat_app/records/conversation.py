@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -32,11 +33,24 @@ class Statement:
 
 @dataclass(frozen=True)
 class ModelId:
-    """Which model spoke: its card's name and the hash of its weights."""
+    """Which model spoke: its card's name, the hash of its weights, and the adapter it spoke with, if any."""
 
     name: str
     sha256: str
     label: str = ""
+    adapter: str = ""
+
+    @property
+    def speaker(self) -> str:
+        """Who spoke, for people: the model, with its adapter."""
+        return f"{self.name} with {self.adapter}" if self.adapter else self.name
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Nothing has been written yet: how many questions come first; 0 while the model reads this one."""
+
+    before: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +101,16 @@ class Turn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One user's pictures and turns; never shared, never on the Assistant."""
+    """One user's pictures and turns; never shared, never on the Assistant.
+
+    owner: whose it is, a secret that means nothing: only conversations of one owner share what a model keeps
+    of what it read. agreed: the machines to which this person lets it be sent.
+    """
 
     study: Study = field(default_factory=Study)
     turns: tuple[Turn, ...] = ()
+    owner: str = field(default_factory=lambda: secrets.token_hex(16), repr=False, compare=False)
+    agreed: tuple[str, ...] = ()
 
     def with_image(self, image: Image) -> Conversation:
         return replace(self, study=self.study.with_image(image))

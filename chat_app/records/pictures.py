@@ -247,8 +247,9 @@ class Contract:
     size: side in pixels of the square the model sees. resize: "squash" or "pad".
     boxes: how it writes coordinates ("grid100", or "" for never). context: tokens it can hold.
     slices: the most of one stack that it is shown at once, evenly spaced; 1 shows the one in question.
-    windows: by modality, the names of the looks it wants: one for grey, three for its red, green and blue;
-    a modality without an entry is shown as the file says. regions: whether it takes a region drawn by hand.
+    windows: by modality, the looks it wants, by name or as a window in HU: one for grey, three for its red,
+    green and blue; a modality without an entry is shown as the file says. regions: whether it takes a region
+    drawn by hand.
     """
 
     size: int
@@ -257,7 +258,7 @@ class Contract:
     boxes: str = ""
     context: int = 2048
     slices: int = 1
-    windows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    windows: Mapping[str, tuple[str | Window, ...]] = field(default_factory=dict)
     regions: bool = False
 
 

@@ -6,13 +6,14 @@ What the browser shows is drawn from the record and never read back.
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from chat_app.records import Answer, Box, Conversation, Turn
-from chat_app.ui import caution
+from chat_app.records import Answer, Box, Conversation, Turn, Waiting
+from chat_app.ui import caution, consent
 from chat_app.ui.desk import Desk, whose
 from chat_app.ui.faults import told
 from chat_app.ui.loading import Loading
@@ -26,6 +27,9 @@ Update = dict[Any, Any]
 WELCOME = "Drop a picture on the left or take an example, then ask about it."
 SEARCHING = "The pictures are being searched for names; your question waits for it."
 WAITING = "The model is still being loaded; your question waits for it."
+
+# The page is told of new words this often at most: more is work for the browser that nobody sees.
+PACE_SECONDS = 0.05
 
 
 class Pane:
@@ -47,6 +51,7 @@ class Pane:
             elem_id="chat",
         )
         self.about = gr.CheckboxGroup([], label="Ask about", visible=False, elem_id="about")
+        self.consent = consent.Pane(assistant.card.host)
         self.caution = caution.Pane()
         self.region = gr.Markdown(visible=False, elem_id="region")
         self.box = gr.Textbox(
@@ -58,6 +63,7 @@ class Pane:
             autofocus=True,
             elem_id="question",
         )
+        self.adapter = gr.Dropdown([], label="Adapter", visible=False, elem_id="adapter")
         with gr.Row():
             self.clear = gr.Button("Clear everything", size="sm", elem_id="clear")
 
@@ -108,8 +114,16 @@ class Pane:
             self.region: self.drawn(desk),
             self.box: gr.Textbox(submit_btn=True, stop_btn=False),
             self.basis: sources(desk.answer.statements) if desk.answer else "",
+            **self.consent.render(desk),
             **self.caution.render(desk),
         }
+
+    def adapters(self) -> gr.Dropdown:
+        """What the model can speak with, once it is loaded; nothing to choose where there is no adapter."""
+        names = self.assistant.adapters
+        chosen = self.assistant.settings.adapter if names else ""
+        choices = [("none: the model as it came", ""), *((name, name) for name in names)]
+        return gr.Dropdown(choices, value=chosen, visible=bool(names))
 
     def drawn(self, desk: Desk) -> gr.Markdown:
         """The region in words, beside the question it will go with."""
@@ -142,15 +156,20 @@ class Pane:
             while desk.unsearched and not stop.wait(0.1):
                 yield {self.chatbot: messages(earlier, question, SEARCHING)}
             earlier = desk.conversation.before(number)
-            pieces = self.assistant.ask(earlier, question, images=names, region=region, stop=stop)
+            pieces = self.assistant.ask(
+                earlier, question, images=names, region=region, adapter=desk.adapter, stop=stop
+            )
+            shown = 0.0
             for piece in () if stop.is_set() else pieces:
                 if not desk.owns("answer", stop):
                     break
                 if isinstance(piece, Answer):
                     desk.record(Turn(question, piece.images or names, piece, region), number)
-                else:
-                    text += piece
-                    yield {self.chatbot: messages(earlier, question, text)}
+                    continue
+                text += piece if isinstance(piece, str) else ""
+                if time.monotonic() - shown >= PACE_SECONDS:
+                    shown = time.monotonic()
+                    yield {self.chatbot: messages(earlier, question, text or queued(piece))}
         yield self.render(desk) | self.beside(desk)
 
 
@@ -167,6 +186,14 @@ def messages(conversation: Conversation, question: str = "", words: str = "") ->
         for pair in said
         for role, text in zip(("user", "assistant"), pair, strict=True)
     ]
+
+
+def queued(piece: str | Waiting) -> str:
+    """What stands in for an answer that has no words yet."""
+    if isinstance(piece, str) or not piece.before:
+        return "…"
+    first = "1 question comes" if piece.before == 1 else f"{piece.before} questions come"
+    return f"{first} before yours …"
 
 
 def _box(words: str) -> gr.Textbox:

@@ -27,6 +27,7 @@ class Desk:
     beside: of the one it is compared with. cut: the plane the one on show is cut anew in, "" as it came.
     frames: which frame of each picture was looked at last. moves: grows when the viewer has to turn to it.
     keys: places of the key images, "image 1, slice 5". region: what the next question is about.
+    adapter: the one that answers, None for that of the settings.
     unsearched: pictures as they came, by name, in which no name was looked for yet.
     notes: what was said when files were opened. folder: where the uploads lie while pictures need them.
     leases: what the browser may fetch, by picture and cut.
@@ -43,12 +44,17 @@ class Desk:
     moves: int = 0
     keys: tuple[str, ...] = ()
     region: Box | None = None
+    adapter: str | None = None
     unsearched: dict[str, Image] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     folder: tempfile.TemporaryDirectory[str] | None = None
     leases: dict[tuple[str, str], Lease] = field(default_factory=dict)
     found: dict[str, Found] = field(default_factory=dict)
     work: dict[str, threading.Event] = field(default_factory=dict)
+
+    def __deepcopy__(self, memo: object) -> Desk:
+        """gradio copies the empty desk for every session: each gets an owner of its own."""
+        return Desk()
 
     @contextmanager
     def working(self, kind: str) -> Iterator[threading.Event]:
@@ -114,6 +120,11 @@ class Desk:
         if image.stack is not self.picture(image.name).stack:
             self._end_leases(image.name)
         self.conversation = replace(self.conversation, study=self.conversation.study.turned(image))
+
+    def agree(self, host: str) -> None:
+        """The person lets this conversation be sent to that machine."""
+        agreed = (*self.conversation.agreed, host)
+        self.conversation = replace(self.conversation, agreed=agreed)
 
     def show(self, name: str, frame: int = 0) -> None:
         """Puts a picture on show, at the frame last looked at or at this one."""

@@ -62,14 +62,14 @@ class Page:
         self, assistant: Assistant, settings: Settings, network: examples.Network | None = None
     ) -> None:
         private_folder()
-        self.settings = settings
+        self.assistant, self.settings = assistant, settings
         self.limits = imaging.Limits(file_bytes=settings.upload_mb * MEGABYTE)
         self.loading = Loading(assistant.load)
         self.network = network or examples.Network()
         with Blocks(
             title="Lightbox", analytics_enabled=False, fill_width=True, delete_cache=DELETE
         ) as self.demo:
-            self._lay_out(assistant)
+            self._lay_out()
         # Not inside the layout: a component made there, if only for an update, would be laid out too.
         empty = Desk()
         self.whole = list(self.render(empty))
@@ -84,7 +84,8 @@ class Page:
             self._wire_viewer()
             self._wire_chat()
             self._wire_report()
-            self.timer.tick(self.progress, None, [self.status, self.fetched, self.timer], **QUIET)
+            parts = [self.status, self.fetched, self.chat.adapter, self.timer]
+            self.timer.tick(self.progress, None, parts, **QUIET)
         self.demo.queue(default_concurrency_limit=8)
 
     def launch(self, *, opened: Callable[[str], object] = LOG.info, open_browser: bool = False) -> None:
@@ -131,10 +132,10 @@ class Page:
             "css": look.CSS,
         }
 
-    def _lay_out(self, assistant: Assistant) -> None:
+    def _lay_out(self) -> None:
         # gradio copies this empty desk for every session and calls `clear` when it forgets one.
-        self.desk = gr.State(Desk(), delete_callback=Desk.clear)
-        card = assistant.card
+        self.desk = gr.State(Desk(), delete_callback=self.close)
+        card = self.assistant.card
         gr.Markdown(f"{look.STANDING} Speaking: **{card.name}**, {card.label}.", elem_id="standing")
         self.status = gr.Markdown(visible=False, elem_id="status")
         with gr.Row():
@@ -145,11 +146,11 @@ class Page:
                 self.installed = examples.row("Examples", examples.INSTALLED)
                 self.fetched = examples.row("Examples from the internet", examples.FETCHED, visible=False)
             with gr.Column(scale=6, min_width=340):
-                self.chat = chat.Pane(assistant, self.loading, self.viewer.render)
+                self.chat = chat.Pane(self.assistant, self.loading, self.viewer.render)
                 self.chat.evidence()
                 self.viewer.seen()
             with gr.Column(scale=5, min_width=320, elem_id="draft-column"):
-                self.report = report.Pane(assistant, self.loading)
+                self.report = report.Pane(self.assistant, self.loading)
         self.timer = gr.Timer(0.5)
 
     def render(self, desk: Desk) -> Update:
@@ -165,6 +166,7 @@ class Page:
         return {
             self.status: gr.Markdown(words, visible=bool(words)),
             self.fetched: gr.Dataset(visible=self.network.reached),
+            self.chat.adapter: self.chat.adapters(),
             self.timer: gr.Timer(active=not (self.loading.ended and self.network.ended)),
         }
 
@@ -251,6 +253,13 @@ class Page:
         self.chat.caution.left_out(desk)
         return self.render(desk)
 
+    def speak(self, desk: Desk, adapter: str) -> None:
+        desk.adapter = adapter
+
+    def agree(self, desk: Desk) -> Update:
+        self.chat.consent.agree(desk)
+        return self.chat.consent.render(desk)
+
     def forget(self, desk: Desk) -> Update:
         """Takes back every question; the pictures and the draft stay."""
         desk.halt("answer")
@@ -258,8 +267,14 @@ class Page:
         return {self.desk: desk} | self.chat.render(desk) | self.viewer.render(desk)
 
     def clear(self, desk: Desk) -> Update:
-        desk.clear()
+        self.close(desk)
         return self.render(desk)
+
+    def close(self, desk: Desk) -> None:
+        """Empties the desk, here and in what the model keeps of it."""
+        owner = desk.conversation.owner
+        desk.clear()
+        self.assistant.forget(owner)
 
     def ask(self, desk: Desk, question: str, about: Sequence[str]) -> Iterator[Update]:
         yield {self.desk: desk}
@@ -311,6 +326,8 @@ class Page:
         pane.chatbot.edit(self.edit, desk, parts, api_visibility="private", **MODEL)
         pane.chatbot.undo(self.undo, desk, parts, **QUIET)
         pane.box.stop(pane.stop, desk, None, queue=False, **QUIET)
+        pane.adapter.input(self.speak, [desk, pane.adapter], None, queue=False, **QUIET)
+        pane.consent.button.click(self.agree, desk, pane.consent.strip, queue=False, **QUIET)
         pane.chatbot.clear(self.forget, desk, parts, **QUIET)
         pane.clear.click(self.clear, desk, self.whole, queue=False, api_name="clear", **SOFT)
 

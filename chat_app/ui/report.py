@@ -87,7 +87,9 @@ class Pane:
                 yield {self.banner: "The pictures are being searched for names; the draft waits for it."}
             known = self._known(template, said)
             shown = [desk.place(name) for name in desk.names]
-            parts = self.assistant.draft(desk.conversation, template, told=known, images=shown, stop=stop)
+            parts = self.assistant.draft(
+                desk.conversation, template, told=known, images=shown, adapter=desk.adapter, stop=stop
+            )
             for number, part in enumerate(parts):
                 if not desk.owns("draft", stop):
                     break

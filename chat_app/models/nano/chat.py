@@ -18,7 +18,11 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
 from chat_app.errors import SetupError
-from chat_app.models.local import LocalModel, picture_of
+from chat_app.models import adapters
+from chat_app.models.local.adapters import Adapters
+from chat_app.models.local.chat import LocalModel
+from chat_app.models.local.engine import Engine
+from chat_app.models.local.prompt import MEGABYTE, picture_of
 from chat_app.models.nano.gate import Gate
 from chat_app.models.nano.questions import understand
 from chat_app.settings import Settings
@@ -58,7 +62,9 @@ class Nano(LocalModel):
             return
         stated = picture.get("extras", {})
         passage = self.gate.decide(
-            self._look(picture), stated.get("modality", ""), stated.get("body_part", "")
+            self.engine.call(lambda: self._look(picture)),
+            stated.get("modality", ""),
+            stated.get("body_part", ""),
         )
         asked = understand(_words(messages[-1]), passage.kind)
         if passage.refusal or asked is None:
@@ -66,13 +72,14 @@ class Nano(LocalModel):
             return
         before = _understood(messages[:-1], passage.kind)
         yield from super()._stream(
-            _with_picture([*before, HumanMessage(asked.say)], picture), stop, run_manager
+            _with_picture([*before, HumanMessage(asked.say)], picture), stop, run_manager, **kwargs
         )
 
     @torch.inference_mode()
     def _look(self, picture: Any) -> Any:
-        pixels = self.processor.image_processor(picture_of(picture), return_tensors="pt").pixel_values
-        return self.model.model.vision_tower.look(pixels)
+        prepare = self.engine.reader.processor.image_processor
+        pixels = prepare(picture_of(picture), return_tensors="pt").pixel_values
+        return self.engine.model.model.vision_tower.look(pixels)
 
 
 def _fixed(text: str) -> ChatGenerationChunk:
@@ -117,9 +124,17 @@ def open_nano(settings: Settings, folder: Path = WEIGHTS) -> Nano:
 def _read(folder: Path, settings: Settings) -> Nano:
     # Reading the weights takes a blink, and a bar on stderr is no part of an answer.
     disable_progress_bar()
+    model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    beside = Adapters(model, adapters.found(settings.adapters), "nano", fingerprint(folder))
+    if settings.adapter:
+        beside.check(settings.adapter)
     return Nano(
-        model=LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32),
-        processor=AutoProcessor.from_pretrained(folder),
+        engine=Engine(
+            model,
+            AutoProcessor.from_pretrained(folder),
+            beside,
+            cache_bytes=settings.cache_mb * MEGABYTE,
+        ),
         gate=Gate.load(folder / "gate.safetensors"),
         seed=settings.seed,
         temperature=settings.temperature,

@@ -1,0 +1,111 @@
+"""Local weights as a LangChain chat model: streaming, stopping for good, token probabilities."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_models import generate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import ConfigDict
+
+from chat_app.models.local.decode import Row
+from chat_app.models.local.engine import Engine
+from chat_app.models.local.queue import Job
+
+# How often somebody who waits is told so, and can stop waiting.
+BEAT_SECONDS = 0.1
+
+
+class LocalModel(BaseChatModel):
+    """A LLaVA-style model behind its engine.
+
+    `owner` and `adapter` may be given with every call: what was read is shared between calls of one owner
+    only; "" shares nothing. While nothing is written, an empty chunk comes every tenth of a second whose
+    `waiting` holds how many questions come first. The last chunk carries `logprobs` (natural, one a generated
+    token), `prompt_tokens`, and of these `cached_tokens` that had been read before.
+    """
+
+    engine: Engine
+    seed: int = 0
+    temperature: float = 0.0
+    max_new_tokens: int = 256
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    @property
+    def _llm_type(self) -> str:
+        return "lightbox-local"
+
+    def get_num_tokens(self, text: str) -> int:
+        return len(self.engine.reader.tokenizer(text, add_special_tokens=False).input_ids)
+
+    def adapters(self) -> tuple[str, ...]:
+        """The names of the adapters that can be switched on."""
+        return self.engine.adapters.names
+
+    def forget(self, owner: str) -> None:
+        """Drops all that is kept of this owner's conversations."""
+        self.engine.forget(owner)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        owner: str = "",
+        adapter: str = "",
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        row = Row(self.engine.reader.read(messages, owner), self.temperature, self.seed)
+        job = Job(row, owner, adapter, self.max_new_tokens)
+        self.engine.submit(job)
+        try:
+            yield from self._pieces(job, run_manager)
+        finally:
+            job.cancelled.set()
+
+    def _pieces(
+        self, job: Job, run_manager: CallbackManagerForLLMRun | None
+    ) -> Iterator[ChatGenerationChunk]:
+        while True:
+            try:
+                said = job.said.get(timeout=BEAT_SECONDS)
+            except queue.Empty:
+                yield _chunk("", {"waiting": [self.engine.before(job)]})
+                continue
+            if isinstance(said, Exception):
+                raise said
+            if said is None:
+                break
+            chunk = _chunk(said, {})
+            if run_manager:
+                run_manager.on_llm_new_token(said, chunk=chunk)
+            yield chunk
+        yield _chunk("", _facts(job), last=True)
+
+
+def _chunk(text: str, facts: dict[str, Any], *, last: bool = False) -> ChatGenerationChunk:
+    message = AIMessageChunk(
+        content=text, response_metadata=facts, chunk_position="last" if last else None
+    )
+    return ChatGenerationChunk(message=message)
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    tokens = {"prompt_tokens": len(job.row.prompt), "cached_tokens": job.cached}
+    return {"logprobs": job.row.chances, **tokens}

@@ -1,0 +1,282 @@
+"""The one thread that owns a model's weights: it reads, writes and switches adapters for everybody.
+
+Questions come in from any thread and wait their turn; a few are answered side by side.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import torch
+
+from chat_app.errors import ModelError, SetupError
+from chat_app.imaging.cache import Cache
+from chat_app.models.local.adapters import Adapters
+from chat_app.models.local.cache import IDLE_SECONDS, Prefixes
+from chat_app.models.local.decode import CHUNK, Batch, read
+from chat_app.models.local.prompt import MEGABYTE, Picture, Reader
+from chat_app.models.local.queue import Job, Queue
+from chat_app.models.local.words import Words
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FEATURE_BYTES = 256 * MEGABYTE
+
+# How many answers are written side by side.
+SLOTS = 4
+
+OUT_OF_MEMORY = "The model ran out of memory: ask about fewer pictures, or start a new conversation."
+FAILED = "The model failed on this question: ask it again, or in other words."
+
+# What torch and transformers raise for an input they cannot work with.
+FAULTS = (RuntimeError, ValueError, IndexError)
+
+
+class Engine:
+    """A model with its processor, its adapters, and what it has read before.
+
+    slots: how many answers are written side by side. chunk: how many tokens are read at a time.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        processor: Any,
+        adapters: Adapters | None = None,
+        *,
+        cache_bytes: int = 1024 * MEGABYTE,
+        slots: int = SLOTS,
+        chunk: int = CHUNK,
+    ) -> None:
+        self.model, self.reader = model, Reader(processor, model)
+        self.adapters = adapters or Adapters(model)
+        self.prefixes = Prefixes(cache_bytes)
+        self.slots, self.chunk = slots, chunk
+        self.reading: list[Job] = []
+        self.writing: list[Job] = []
+        self._batches: dict[str, Batch] = {}
+        self._words: dict[Job, Words] = {}
+        self._features = _shelf()
+        self._ends = _ends(model)
+        self._penalty = model.generation_config.repetition_penalty or 1.0
+        self._queue = Queue()
+        self._lock = threading.Lock()
+        self._going = False
+        self._idle: threading.Timer | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+
+    # From any thread
+
+    @property
+    def busy(self) -> int:
+        """How many answers are under way."""
+        return len(self.reading) + len(self.writing)
+
+    def submit(self, job: Job) -> None:
+        """Takes a question in; `job.said` is filled from now on. Raises ModelError when too many wait."""
+        with self._lock:
+            self._queue.put(job)
+            if not self._going:
+                self._go()
+
+    def before(self, job: Job) -> int:
+        """How many questions come before this one; 0 once its turn has come."""
+        with self._lock:
+            return self._queue.before(job)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """What the function gives, run between two steps, with the weights as they came."""
+        return self._thread.submit(self._plain, function).result()
+
+    def forget(self, owner: str) -> None:
+        """Drops all that was kept of this owner's conversations; nothing waits for it."""
+        self.reader.forget(owner)
+        self._features.forget(owner)
+        self._thread.submit(self.prefixes.forget, owner)
+
+    def close(self) -> None:
+        """Ends the thread after its step; questions under way get a ModelError."""
+        if self._idle:
+            self._idle.cancel()
+        self._thread.shutdown()
+
+    # On the model's own thread
+
+    def _plain(self, function: Callable[[], T]) -> T:
+        self.adapters.use("")
+        return function()
+
+    def _go(self) -> None:
+        """Has the thread take one more turn; the lock is held."""
+        if self._idle:
+            self._idle.cancel()
+        self._going = True
+        self._thread.submit(self._turn).add_done_callback(self._next)
+
+    def _next(self, turn: Future[None]) -> None:
+        """After a turn: another, while there is work. A fault that nobody foresaw ends what was under way."""
+        with self._lock:
+            if fault := turn.exception():
+                LOG.error("The model's thread failed: %s", type(fault).__name__)
+                self._fail_all(fault)
+            if self._queue or self.busy:
+                try:
+                    self._go()
+                except RuntimeError as closed:
+                    self._fail_all(closed)
+            else:
+                self._rest()
+
+    def _rest(self) -> None:
+        """Nobody asks anything: what is kept for follow-ups is given up after a while."""
+        self._going = False
+        self._idle = threading.Timer(IDLE_SECONDS, self._thread.submit, [self.prefixes.tidy])
+        self._idle.daemon = True
+        self._idle.start()
+
+    def _turn(self) -> None:
+        """Reads a piece for one question, writes a token for every other."""
+        with self._lock:
+            self._queue.drop()
+            while self._queue and self.busy < self.slots:
+                self._begin(self._queue.get())
+        for job in [job for job in (*self.reading, *self.writing) if job.cancelled.is_set()]:
+            self._end(job, None)
+        if self.reading:
+            self._read(self.reading[0])
+        for adapter in list(self._batches):
+            self._write(adapter)
+
+    def _begin(self, job: Job) -> None:
+        job.row.layers = self.prefixes.find(job.owner, job.adapter, job.row.prompt.keys)
+        job.row.penalty, job.cached = self._penalty, job.row.length
+        self._words[job] = Words(self.reader.tokenizer)
+        self.reading.append(job)
+
+    def _read(self, job: Job) -> None:
+        try:
+            self.adapters.use(job.adapter)
+            try:
+                read(self.model, job.row, self._seer(job), self.chunk)
+            except torch.OutOfMemoryError:
+                self._free()
+                read(self.model, job.row, self._seer(job), self.chunk // 4)
+        except (SetupError, *FAULTS) as fault:
+            self._end(job, fault)
+            return
+        if job.row.read:
+            self.reading.remove(job)
+            self.writing.append(job)
+            self._batches.setdefault(job.adapter, Batch()).join(job.row)
+            self._say(job)
+
+    def _write(self, adapter: str) -> None:
+        batch = self._batches[adapter]
+        jobs = [job for job in self.writing if job.row in batch.rows]
+        try:
+            self.adapters.use(adapter)
+            try:
+                batch.step(self.model)
+            except torch.OutOfMemoryError:
+                self._free()
+                batch.step(self.model)
+        except torch.OutOfMemoryError as fault:
+            # The others go on with the room that the last one took.
+            self._end(jobs.pop(), fault)
+        except FAULTS as fault:
+            for job in jobs:
+                self._end(job, fault)
+        else:
+            for job in jobs:
+                self._say(job)
+
+    def _say(self, job: Job) -> None:
+        """Hands over the token just written as text, and ends the job when it was the last."""
+        token, words = job.row.written[-1], self._words[job]
+        last = token in self._ends or len(job.row.written) >= job.most
+        if text := words.add(token) + (words.rest() if last else ""):
+            job.said.put(text)
+        if last:
+            self._end(job, None)
+
+    def _end(self, job: Job, fault: Exception | None) -> None:
+        """Takes the job out. What was read for it is kept, unless it went wrong."""
+        if job in self.writing:
+            batch = self._batches[job.adapter]
+            batch.leave(job.row)
+            if not batch.rows:
+                del self._batches[job.adapter]
+            self.writing.remove(job)
+        else:
+            self.reading.remove(job)
+        del self._words[job]
+        if fault is None:
+            self.prefixes.keep(job.owner, job.adapter, job.row.keys, job.row.layers)
+        job.said.put(_told(fault) if fault else None)
+
+    def _fail_all(self, fault: BaseException) -> None:
+        """Everybody is told; nobody's words are lost but those being written."""
+        jobs = [*self.reading, *self.writing]
+        while self._queue:
+            jobs.append(self._queue.get())
+        self.reading, self.writing, self._batches, self._words = [], [], {}, {}
+        for job in jobs:
+            job.said.put(_told(fault))
+
+    def _seer(self, job: Job) -> Callable[[Picture], Any]:
+        """What gives the features of a picture, of those its owner showed lately without looking again."""
+
+        def features(picture: Picture) -> Any:
+            if not job.owner:
+                return self._look(picture)
+            return self._features.get(job.owner, (picture.key, job.adapter), lambda: self._look(picture))
+
+        return features
+
+    def _look(self, picture: Picture) -> Any:
+        tensors = {name: tensor.to(self.model.device) for name, tensor in picture.tensors.items()}
+        seen = self.model.get_image_features(**tensors)
+        # What the tower's layers hold on the way is large and not needed again.
+        seen.hidden_states = seen.last_hidden_state = seen.attentions = None
+        return seen
+
+    def _free(self) -> None:
+        """Gives up everything that could be computed again."""
+        self.prefixes.clear()
+        self._features = _shelf()
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def _shelf() -> Cache[Any]:
+    return Cache(FEATURE_BYTES, lambda seen: sum(map(_nbytes, seen.values())))
+
+
+def _nbytes(value: Any) -> int:
+    if isinstance(value, torch.Tensor):
+        return value.nbytes
+    return sum(map(_nbytes, value)) if isinstance(value, list | tuple) else 0
+
+
+def _ends(model: Any) -> set[int]:
+    """The tokens that end an answer."""
+    stated = model.generation_config.eos_token_id
+    if stated is None:
+        return set()
+    return set(stated) if isinstance(stated, list) else {stated}
+
+
+def _told(fault: BaseException) -> Exception:
+    """The fault as the person who asked is told."""
+    if isinstance(fault, ModelError | SetupError):
+        return fault
+    error = ModelError(OUT_OF_MEMORY if isinstance(fault, torch.OutOfMemoryError) else FAILED)
+    error.__cause__ = fault
+    return error

@@ -1,0 +1,37 @@
+"""The strip that asks before anything leaves this machine for a model that runs on another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from chat_app.exporters.markdown import inert
+from chat_app.ui.desk import Desk
+
+AGREE = "I agree: send them there"
+
+
+class Pane:
+    """Where the conversation would be sent and what of it; shown until the person agrees.
+
+    host: the machine that the model runs on, "" for this one.
+    """
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        with gr.Column(visible=bool(host), variant="panel", elem_id="consent") as self.strip:
+            gr.Markdown(
+                f"**This model runs on another machine, {inert(host)}.** The pictures you ask about are sent "
+                "there as they are shown to the model, without what their files say of the patient; so is "
+                "every word you type. Type no name, number or date of a patient.",
+                latex_delimiters=[],
+            )
+            self.button = gr.Button(AGREE, size="sm", elem_id="agree")
+
+    def agree(self, desk: Desk) -> None:
+        desk.agree(self.host)
+
+    def render(self, desk: Desk) -> dict[Any, Any]:
+        """Every component of the pane as this desk has it."""
+        return {self.strip: gr.Column(visible=bool(self.host) and self.host not in desk.conversation.agreed)}
