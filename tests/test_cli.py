@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import minds
 import numpy as np
 import pytest
 from dicoms import series
@@ -28,7 +29,7 @@ from chat_app.records import ModelId
 ROOT = Path(__file__).parent.parent
 VERBS = (
     *("serve", "ask", "draft", "deidentify", "pull", "push"),
-    *("models", "templates", "train", "evaluate", "doctor"),
+    *("models", "templates", "train", "evaluate", "export", "doctor"),
 )
 HEAVY = {"torch", "transformers", "gradio", "numpy", "PIL", "pydicom", "langchain_core", "pydantic"}
 
@@ -40,7 +41,7 @@ def no_weights(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:
     """Nothing here waits for torch: the scripted model stands in for the embedded one."""
     real = assistant.Assistant
     monkeypatch.setattr(assistant, "Assistant", lambda settings: real(settings, model=scripted))
-    monkeypatch.setattr(cards, "load", lambda name, settings, say: (scripted, ModelId(name, "0" * 64)))
+    monkeypatch.setattr(cards, "load", lambda card, settings, say: (scripted, ModelId(card.name, "0" * 64)))
 
 
 @pytest.fixture
@@ -57,6 +58,57 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def fresh(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "chat_app", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+# A model by name, weights, adapter, server
+
+REMOTE = "openai:medgemma-4b@https://models.example/v1"
+
+
+@pytest.mark.parametrize("verb", [("ask", "-q", "Is it?"), ("draft", "--template", "general")])
+def test_nothing_goes_to_another_machine_before_it_is_agreed_to(
+    run: Run, scripted: Scripted, picture: Any, verb: tuple[str, ...]
+) -> None:
+    name, *options = verb
+    scripted.default = "Clear."
+    code, out, err = run(name, picture(), *options, "--model", REMOTE)
+    assert (code, out) == (2, "") and "models.example" in err and "--agree" in err
+    assert not scripted.history
+    assert run(name, picture(), *options, "--model", REMOTE, "--agree")[0] == 0
+    assert scripted.history
+
+
+def test_an_evaluation_is_not_sent_either(run: Run, scripted: Scripted, tmp_path: Path) -> None:
+    code, _, err = run("evaluate", REMOTE, "--data", tmp_path)
+    assert code == 2 and "--agree" in err and not scripted.history
+
+
+def test_the_adapter_that_was_asked_for_speaks_and_is_named(
+    run: Run, scripted: Scripted, picture: Any
+) -> None:
+    scripted.enqueue("A lesion.")
+    code, out, _ = run("ask", picture(), "-q", "What is it?", "--adapter", "breast", "--json")
+    assert code == 0 and json.loads(out)["model"]["adapter"] == "breast"
+
+
+def test_weights_from_a_folder_answer(picture: Any) -> None:
+    folder = str(minds.folder("llava-15-7b"))
+    weights = ("--model", "llava-15-7b", "--weights", folder, "--dtype", "fp32")
+    done = fresh("ask", str(picture()), "-q", "What is it?", *weights, "--json")
+    said = json.loads(done.stdout)
+    assert said["answer"] and said["model"]["sha256"] == minds.opened("llava-15-7b").sha256
+
+
+def test_weights_that_are_not_there_are_the_operator_s_to_mend(picture: Any) -> None:
+    done = fresh("ask", str(picture()), "-q", "What?", "--model", "llava-15-7b", "--weights", "nowhere")
+    assert done.returncode == 3 and done.stderr.count("\n") == 1 and done.stdout == ""
+
+
+def test_export_writes_weights_that_can_be_read(run: Run, tmp_path: Path) -> None:
+    weights = ("--weights", minds.folder("llava-15-7b"), "--dtype", "fp32")
+    code, out, _ = run("export", "llava-15-7b", *weights, "-o", tmp_path / "out")
+    assert code == 0 and out == "llava-15-7b was written in fp32.\n"
+    assert (tmp_path / "out" / "model.safetensors").is_file()
 
 
 # Help

@@ -22,6 +22,7 @@ import httpx
 import nibabel
 import numpy as np
 import pytest
+import servers
 from gradio_client import Client
 from identifiers import FILE_NAME, SEEDS, UID_ROOT, residue, saved, seeded
 from langchain_core.messages import BaseMessage
@@ -209,6 +210,33 @@ def test_a_picture_on_its_way_to_a_model_is_pixels_and_nothing_else(
     assert {kind for png in pictures for kind in chunks(png)} <= {b"IHDR", b"IDAT", b"IEND"}
 
 
+@kinds
+def test_no_identifier_goes_over_the_line_to_a_model_on_a_server(
+    make: Make, tmp_path: Path, unread: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make(tmp_path)
+    talk = conversation(path)
+    caplog.set_level(logging.DEBUG)
+    with servers.fake(kind="vllm") as server:
+        chosen = Settings(model=server.name, api_key="zq-secret-key")
+        here = Assistant(chosen)
+        list(here.ask(talk, "Is it normal?"))
+        list(here.draft(talk, "general"))
+    asked = [json.dumps(each) for each in server.asked]
+    pictures = [
+        base64.b64decode(part["image_url"]["url"].partition(",")[2])
+        for each in server.asked
+        for message in each["messages"]
+        for part in message["content"]
+        if isinstance(part, dict) and part["type"] == "image_url"
+    ]
+    assert len(asked) > 1 and len(pictures) > 1
+    assert left(*asked, *pictures, repr(server.headers), *server.pages) == []
+    assert {kind for png in pictures for kind in chunks(png)} <= {b"IHDR", b"IDAT", b"IEND"}
+    assert talk.owner not in "".join(asked)
+    assert left(caplog.text) == [] and "zq-secret-key" not in caplog.text
+
+
 def test_an_overlay_is_not_in_what_the_model_gets(tmp_path: Path, unread: None) -> None:
     dataset = seeded()
     dataset.add_new(0x60000040, "CS", "G")
@@ -391,7 +419,7 @@ def test_what_is_read_in_a_picture_is_not_logged(
 @pytest.fixture
 def speaking(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     model = Scripted(default="Clear.")
-    monkeypatch.setattr(cards, "load", lambda name, settings, say: (model, ModelId(name, "0" * 64)))
+    monkeypatch.setattr(cards, "load", lambda card, settings, say: (model, ModelId(card.name, "0" * 64)))
     return model
 
 

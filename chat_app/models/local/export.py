@@ -52,7 +52,7 @@ def export(card: Card, settings: Settings, out: Path, say: Say) -> str:
     opened.processor.save_pretrained(out)
     _complete(out, opened.folder)
     if model.config.vision_config.model_type in TOWERS:
-        _rename(out)
+        rename(out)
     with_ = f" with {settings.adapter} merged in" if settings.adapter else ""
     return f"{card.name}{with_} was written in {opened.fit.dtype}."
 
@@ -70,8 +70,8 @@ def _complete(out: Path, folder: Path) -> None:
             shutil.copyfile(path, out / path.name)
 
 
-def _rename(folder: Path) -> None:
-    """Gives the tower's weights the names that servers look for."""
+def rename(folder: Path) -> None:
+    """Gives the tower's weights in that folder the names that servers look for."""
     for path in sorted(folder.glob("*.safetensors")):
         tensors = load_file(path)
         save_file({_served(name): tensor for name, tensor in tensors.items()}, path, {"format": "pt"})

@@ -1,0 +1,672 @@
+"""A model on a server: what each kind is sent, what goes wrong there in words, and leaving it at once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import servers
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from orthanc import free_port
+from servers import ADAPTER, MODEL, PAGES, Fake, Talk, fake
+
+from chat_app import settings as settings_module
+from chat_app.errors import ChatAppError, ModelError, SetupError
+from chat_app.models import cards, remote
+from chat_app.models.remote import faults, line
+from chat_app.models.remote.chat import RemoteModel
+from chat_app.models.remote.servers import SERVERS
+
+KEY, QUESTION, PICTURE = "sk-zqkey", "Zqquestion about the lungs?", "enFwaWN0dXJl" * 9
+ANSWER = "The lungs are clear."
+SHARED = {"model", "messages", "stream", "max_tokens", "temperature", "seed"}
+
+
+def opened(running: Fake, **values: Any) -> RemoteModel:
+    settings = settings_module.load({"api_key": KEY, "max_new_tokens": 7} | values, {})
+    model, _ = remote.load(cards.card(running.name), settings, lambda _: None)
+    assert isinstance(model, RemoteModel)
+    return model
+
+
+def question(text: str = QUESTION) -> HumanMessage:
+    extras = {"modality": "Zqmodality", "name": "image 1"}
+    picture = {"type": "image", "base64": PICTURE, "mime_type": "image/png", "extras": extras}
+    return HumanMessage(content=[picture, {"type": "text", "text": text}])
+
+
+def told(model: RemoteModel, **kwargs: Any) -> str:
+    return "".join(str(chunk.text) for chunk in model.stream([question()], **kwargs))
+
+
+def fault(model: RemoteModel, **kwargs: Any) -> ChatAppError:
+    with pytest.raises(ChatAppError) as caught:
+        told(model, **kwargs)
+    return caught.value
+
+
+def readers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "model-server"]
+
+
+# What is sent
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("unknown", set()),
+        ("transformers", set()),
+        ("llama.cpp", {"stream_options"}),
+        ("ollama", {"stream_options"}),
+        ("sglang", {"stream_options", "cache_salt"}),
+        ("vllm", {"stream_options", "cache_salt"}),
+    ],
+)
+def test_each_kind_is_sent_what_it_takes_and_no_more(kind: str, more: set[str]) -> None:
+    with fake(kind=kind) as running:
+        assert told(opened(running, seed=3, temperature=0.5), owner="somebody") == ANSWER
+    (body,) = running.asked
+    assert set(body) == SHARED | more
+    assert (body["model"], body["stream"], body["max_tokens"]) == (MODEL, True, 7)
+    assert (body["seed"], body["temperature"]) == (3, 0.5)
+    assert body.get("stream_options", {"include_usage": True}) == {"include_usage": True}
+
+
+def test_words_to_stop_at_are_sent_only_where_there_are_any() -> None:
+    with fake() as running:
+        told(opened(running), stop=["END"])
+    assert set(running.asked[0]) == SHARED | {"stop"}
+
+
+def test_pictures_are_sent_inside_and_nothing_beside_them() -> None:
+    with fake() as running:
+        model = opened(running)
+        said = [SystemMessage("Be brief."), question(), AIMessage("They are clear."), HumanMessage("Sure?")]
+        model.invoke(said)
+    system, first, answer, second = running.asked[0]["messages"]
+    assert system == {"role": "system", "content": "Be brief."}
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PICTURE}"}}
+    assert first == {"role": "user", "content": [picture, {"type": "text", "text": QUESTION}]}
+    assert answer == {"role": "assistant", "content": "They are clear."}
+    assert second == {"role": "user", "content": "Sure?"}
+    assert "Zqmodality" not in json.dumps(running.asked)
+
+
+def test_salts_tell_owners_apart_and_do_not_name_them() -> None:
+    with fake(kind="vllm") as running:
+        model = opened(running)
+        for owner in ("ann", "bob", "ann", ""):
+            told(model, owner=owner)
+    first, second, again, nobody = (body.get("cache_salt") for body in running.asked)
+    assert first == again != second
+    assert "ann" not in first and len(first) >= 43
+    assert nobody is None
+
+
+@pytest.mark.parametrize(("kind", "name"), [("vllm", ADAPTER), ("sglang", f"{MODEL}:{ADAPTER}")])
+def test_an_adapter_is_a_model_of_another_name(kind: str, name: str) -> None:
+    with fake(kind=kind) as running:
+        model = opened(running)
+        assert model.adapters() == (ADAPTER,)
+        assert told(model, adapter=ADAPTER) == ANSWER
+    assert running.asked[0]["model"] == name
+
+
+@pytest.mark.parametrize("kind", ["llama.cpp", "ollama", "transformers", "unknown"])
+def test_a_server_without_adapters_is_not_asked_for_one(kind: str) -> None:
+    with fake(kind=kind) as running:
+        model = opened(running)
+        assert model.adapters() == ()
+        assert isinstance(fault(model, adapter=ADAPTER), SetupError)
+    assert not running.asked
+
+
+def test_an_adapter_that_came_later_is_found() -> None:
+    pages: dict[str, Any] = {"/v1/models": {"data": PAGES["vllm"]["/v1/models"]["data"][:1]}}
+    with fake(pages=pages) as running:
+        model = opened(running)
+        assert "no adapter of that name" in str(fault(model, adapter=ADAPTER))
+        pages |= PAGES["vllm"]
+        assert told(model, adapter=ADAPTER) == ANSWER
+
+
+@pytest.mark.parametrize("name", ["o1-mini", "gpt-5-med", "codex-rad", "org/model@main", "llava:7b"])
+def test_a_name_like_one_of_openai_changes_nothing(name: str) -> None:
+    with fake() as running:
+        settings = settings_module.load({"temperature": 0.5}, {})
+        model, _ = remote.load(cards.card(f"openai:{name}@{running.url}"), settings, lambda _: None)
+        model.invoke([SystemMessage("Be brief."), question()])
+    (body,) = running.asked
+    assert (set(body), body["model"], body["temperature"]) == (SHARED, name, 0.5)
+    assert body["messages"][0]["role"] == "system"
+
+
+def test_nothing_meant_for_openai_goes_to_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_KEY", "ORG_ID", "PROJECT_ID", "ADMIN_KEY", "BASE_URL", "API_BASE", "PROXY"):
+        monkeypatch.setenv(f"OPENAI_{name}", f"http://127.0.0.1:1/zq{name}")
+    monkeypatch.setenv("LANGSMITH_GATEWAY", "true")
+    monkeypatch.setenv("LANGSMITH_GATEWAY_API_KEY", "zqgateway")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with fake() as running:
+        assert told(opened(running, api_key="")) == ANSWER
+    assert all(set(each) <= line.HEADERS for each in running.headers)
+    assert {each["authorization"] for each in running.headers} == {"Bearer none"}
+    assert "zq" not in json.dumps([running.headers, running.asked]).replace("Zq", "")
+
+
+def test_the_key_is_sent_and_shown_nowhere() -> None:
+    with fake() as running:
+        model = opened(running)
+        told(model)
+    assert {each["authorization"] for each in running.headers} == {f"Bearer {KEY}"}
+    shown = f"{model!r} {model} {model.model_dump()} {model.line!r} {model.to_json()}"
+    assert KEY not in shown
+
+
+def test_tokens_are_never_counted_too_few() -> None:
+    # Counted with Mistral's SentencePiece of 32k, the tokenizer of LLaVA-Med, without its first token.
+    counted = {
+        "Where are the lungs?": 6,
+        "HU -1024, 5 mm; T2w FLAIR; C5/C6; ICD-10 J18.9": 33,
+        "pneumoperitoneum hepatosplenomegaly cholangiocarcinoma bronchopulmonary": 28,
+        "Wo liegt die Lunge? Größere Veränderung, Ödem.": 17,
+        "肺在哪里 请描述这张图像": 17,
+        "| ct | 60 | 0.767  | 0.733 | 0.117 | 0.675 |": 38,
+    }
+    model = RemoteModel(line=None, server=SERVERS["vllm"])
+    for text, tokens in counted.items():
+        assert tokens <= model.get_num_tokens(text) <= 4 * tokens, text
+
+
+# What comes back
+
+
+def crumbs(talk: Talk) -> None:
+    """All that a stream may hold beside an answer's text, lines ended as on Windows."""
+    talk.begin().raw(": ping\n\n").raw("\r\n").chunk({"role": "assistant", "content": None})
+    talk.raw('event: message\r\ndata: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m",')
+    talk.raw('"choices":[{"index":0,"delta":{"content":"The lungs"},"finish_reason":null}]}\r\n\r\n')
+    talk.chunk({"reasoning_content": "Hm."}).say(" are clear.").chunk({}, "stop")
+    talk.usage(prompt_tokens=40, completion_tokens=5, prompt_tokens_details={"cached_tokens": 32})
+    talk.event("[DONE]").close()
+
+
+def starting() -> servers.Script:
+    """A server that is not ready when it is first asked, nor the second time."""
+    refused = iter((503, 503))
+
+    def script(talk: Talk) -> None:
+        if code := next(refused, None):
+            talk.refuse(code, {"error": {"message": "Loading model", "code": code}})
+        else:
+            servers.answers(talk)
+
+    return script
+
+
+WHOLE: dict[str, servers.Script] = {
+    "an ordinary answer": servers.answers,
+    "several tokens a chunk": lambda talk: talk.begin().say("The lungs are", " clear.").end(),
+    "no [DONE]": lambda talk: talk.begin().say(ANSWER).end(done=False),
+    "no end of the transfer": lambda talk: talk.begin().say(ANSWER).chunk({}, "stop").cut(),
+    "crumbs": crumbs,
+    "at the third try": starting(),
+}
+
+
+@pytest.mark.parametrize("script", WHOLE.values(), ids=WHOLE)
+def test_a_whole_answer_is_given(script: servers.Script) -> None:
+    with fake(script) as running:
+        assert told(opened(running)) == ANSWER
+    assert not readers()
+
+
+def test_the_last_chunk_says_what_the_server_read() -> None:
+    with fake(crumbs, "vllm") as running:
+        *_, last = opened(running).stream([question()])
+    assert last.chunk_position == "last"
+    assert last.response_metadata == {"prompt_tokens": 40, "cached_tokens": 32}
+
+
+def test_the_last_chunk_is_silent_where_the_server_is() -> None:
+    with fake() as running:
+        model = opened(running)
+        *_, last = model.stream([question()])
+        assert (last.chunk_position, last.response_metadata) == ("last", {})
+        assert model.invoke([question()]).text == ANSWER
+
+
+def said(message: str, **more: Any) -> dict[str, Any]:
+    return {"error": {"message": f"Zqbody {message}", "type": "invalid_request_error", **more}}
+
+
+def refusing(code: int, body: object = None, **headers: str) -> servers.Script:
+    return lambda talk: talk.refuse(code, said("") if body is None else body, **headers)
+
+
+def streaming(event: object) -> servers.Script:
+    """One that sends this after a first piece."""
+    return lambda talk: talk.begin().say("The").event(event).close()
+
+
+VLLM_LONG = "The decoder prompt (length 9000) is longer than the maximum model length of 4096."
+OPENAI_LONG = "This model's maximum context length is 4096 tokens. However, you requested 9000 tokens."
+SGLANG_LONG = "The input (9000 tokens) is longer than the model's context length (4096 tokens)."
+LLAMA_LONG = "request (9000 tokens) exceeds the available context size (4096 tokens), try increasing it"
+
+BAD: dict[str, tuple[servers.Script, type[ChatAppError], str]] = {
+    "long for vLLM": (refusing(400, said(VLLM_LONG)), ModelError, faults.LONG),
+    "long for SGLang": (refusing(400, {"object": "error", "message": SGLANG_LONG}), ModelError, faults.LONG),
+    "long for OpenAI": (refusing(400, said(OPENAI_LONG)), ModelError, faults.LONG),
+    "long for llama.cpp": (refusing(400, said(LLAMA_LONG)), ModelError, faults.LONG),
+    "long for a proxy": (refusing(413, b"<html>"), ModelError, faults.LONG),
+    "many pictures": (refusing(400, said("At most 1 image(s) may be provided")), ModelError, faults.FEWER),
+    "no mmproj": (refusing(500, said("image input is not supported - hint: ")), SetupError, faults.BLIND),
+    "bad field": (refusing(422, {"detail": "Unexpected fields: {'Zqbody'}"}), SetupError, faults.ODD),
+    "no key": (refusing(401), SetupError, faults.REFUSED),
+    "wrong key": (refusing(403, b"Zqbody"), SetupError, faults.REFUSED),
+    "no such model": (refusing(404, said("The model `x` does not exist.")), SetupError, faults.ABSENT),
+    "other model": (refusing(400, {"detail": "Server is pinned to 'a'"}), SetupError, faults.ABSENT),
+    "elsewhere": (refusing(307, b"", Location="http://127.0.0.1:1/v1"), SetupError, faults.MOVED),
+    "busy": (refusing(429), ModelError, faults.BUSY),
+    "starting": (refusing(503), ModelError, faults.BUSY),
+    "slow inside": (refusing(408), ModelError, faults.SLOW),
+    "failing": (refusing(500), ModelError, "failed at this (HTTP 500)"),
+    "a proxy's page": (refusing(502, b"<html>Zqbody</html>"), ModelError, "failed at this (HTTP 502)"),
+    "a teapot": (refusing(418), SetupError, faults.OTHER),
+    "a page": (refusing(200, b"<html>Zqbody</html>"), ModelError, faults.GARBAGE),
+    "no stream": (refusing(200, {"choices": []}), ModelError, faults.GARBAGE),
+    "nothing": (lambda talk: talk.begin().close(), ModelError, faults.GARBAGE),
+    "no JSON": (streaming('{"Zqbody'), ModelError, faults.GARBAGE),
+    "JSON of another kind": (streaming("[1, 2]"), ModelError, faults.GARBAGE),
+    "a number": (streaming("42"), ModelError, faults.GARBAGE),
+    "odd choices": (streaming('{"choices": 7}'), ModelError, faults.GARBAGE),
+    "odd delta": (streaming('{"choices": [{"delta": "Zqbody"}]}'), ModelError, faults.GARBAGE),
+    "no text": (lambda talk: talk.begin().raw(b"data: \xff\n\n"), ModelError, faults.GARBAGE),
+    "cut": (lambda talk: talk.begin().say("The lungs").cut(), ModelError, faults.BROKEN),
+    "cut at once": (lambda talk: talk.cut(), ModelError, faults.BROKEN),
+    "no reason": (lambda talk: talk.begin().say("The").event("[DONE]").close(), ModelError, faults.BROKEN),
+    "error inside": (streaming(said("")), ModelError, "in the middle of its answer"),
+    "error in words": (streaming({"error": "Zqbody"}), ModelError, "in the middle of its answer"),
+    "long inside": (streaming(said(SGLANG_LONG)), ModelError, faults.LONG),
+}
+
+
+@pytest.mark.parametrize(("script", "kind", "words"), BAD.values(), ids=BAD)
+def test_what_goes_wrong_is_said_in_one_sentence(
+    script: servers.Script, kind: type[ChatAppError], words: str
+) -> None:
+    with fake(script) as running:
+        error = fault(opened(running))
+    assert type(error) is kind
+    assert words in str(error)
+    assert_told_little(error)
+    assert not readers()
+
+
+def assert_told_little(error: ChatAppError) -> None:
+    """One sentence; nothing of the question, the answer, the key or the address, in the traceback neither."""
+    words = str(error)
+    assert words.endswith(".") and ". " not in words and "\n" not in words
+    whole = "".join(traceback.format_exception(error))
+    for secret in (KEY, QUESTION, PICTURE, "Zqbody", "/chat/completions"):
+        assert secret not in whole
+
+
+@pytest.mark.parametrize("code", [429, 500])
+def test_a_busy_server_is_asked_three_times(code: int) -> None:
+    with fake(refusing(code)) as running:
+        fault(opened(running))
+    assert len(running.asked) == 3
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with fake() as other:
+        for code in (301, 307, 308):
+            with fake(refusing(code, b"", Location=other.url + "/chat/completions")) as running:
+                fault(opened(running))
+    assert not other.asked
+
+
+def test_a_server_that_ends_is_away() -> None:
+    with fake() as running:
+        model = opened(running)
+    assert str(fault(model)) == faults.AWAY
+
+
+@pytest.mark.parametrize("pauses", [(0.4, 9.0), (9.0, 0.4)])
+def test_patience_ends(pauses: tuple[float, float]) -> None:
+    def silent(talk: Talk) -> None:
+        talk.begin()
+        if pauses[0] > pauses[1]:
+            talk.say("The lungs")
+        talk.wait()
+
+    with fake(silent) as running:
+        model = opened(running)
+        model.patience = pauses
+        began = time.monotonic()
+        assert str(fault(model)) == faults.SLOW
+        assert time.monotonic() - began < 2
+        assert running.gone.wait(1)
+    assert not readers()
+
+
+def openai_faults() -> list[type[Exception]]:
+    import openai
+
+    public = [getattr(openai, name) for name in openai.__all__]
+    return [each for each in public if isinstance(each, type) and issubclass(each, Exception)]
+
+
+@pytest.mark.parametrize("kind", openai_faults(), ids=lambda kind: kind.__name__)
+def test_every_fault_that_openai_has_is_mapped(kind: type[Exception]) -> None:
+    error = kind.__new__(kind)
+    error.args = ("Zqbody",)
+    codes = {"BadRequestError": 400, "AuthenticationError": 401, "PermissionDeniedError": 403}
+    codes |= {"NotFoundError": 404, "ConflictError": 409, "UnprocessableEntityError": 422}
+    codes |= {"RateLimitError": 429, "InternalServerError": 500, "OAuthError": 401}
+    if kind.__name__ in codes:
+        error.status_code = codes[kind.__name__]  # type: ignore[attr-defined]
+    with pytest.raises(ChatAppError) as caught, faults.said():
+        raise error
+    assert_told_little(caught.value)
+    assert type(caught.value) in (SetupError, ModelError)
+
+
+def http_faults() -> list[type[Exception]]:
+    found, left = [], [faults.HTTP.HTTPError]
+    while left:
+        found.append(left.pop())
+        left += found[-1].__subclasses__()
+    return found
+
+
+@pytest.mark.parametrize("kind", http_faults(), ids=lambda kind: kind.__name__)
+def test_every_fault_of_its_http_library_is_mapped(kind: type[Exception]) -> None:
+    error = kind.__new__(kind)
+    error.args = ("Zqbody",)
+    with pytest.raises(ChatAppError) as caught, faults.said():
+        raise error
+    assert_told_little(caught.value)
+
+
+def test_a_certificate_that_is_not_trusted_is_named() -> None:
+    import ssl
+
+    import openai
+
+    error = openai.APIConnectionError.__new__(openai.APIConnectionError)
+    error.__cause__ = faults.HTTP.ConnectError("Zqbody")
+    error.__cause__.__cause__ = ssl.SSLCertVerificationError("Zqbody")
+    assert str(faults.named(error)) == faults.TRUST
+    assert str(faults.unreachable(error, "pacs.example")) == faults.TRUST
+
+
+# Waiting and leaving
+
+
+def test_whoever_waits_hears_something() -> None:
+    def late(talk: Talk) -> None:
+        talk.begin()
+        time.sleep(0.7)
+        servers_answer(talk)
+
+    with fake(late) as running:
+        chunks = list(opened(running).stream([question()]))
+    first = next(number for number, chunk in enumerate(chunks) if chunk.text)
+    assert 2 <= first <= 4
+    assert all(chunk.response_metadata.get("waiting") == [0] for chunk in chunks[:first])
+    assert "".join(str(chunk.text) for chunk in chunks) == ANSWER
+
+
+def servers_answer(talk: Talk) -> None:
+    talk.say("The lungs", " are clear.").end()
+
+
+def test_whoever_waits_for_thoughts_hears_something() -> None:
+    def thoughtful(talk: Talk) -> None:
+        talk.begin()
+        for _ in range(12):
+            talk.chunk({"reasoning_content": "Hm."})
+            time.sleep(0.05)
+        servers_answer(talk)
+
+    with fake(thoughtful) as running:
+        chunks = list(opened(running).stream([question()]))
+    assert any("waiting" in chunk.response_metadata for chunk in chunks)
+
+
+LEFT: dict[str, servers.Script] = {
+    "before it answers": lambda talk: talk.wait(),
+    "before the first word": lambda talk: talk.begin().wait(),
+    "between two words": lambda talk: talk.begin().say("The lungs").wait(),
+}
+
+
+@pytest.mark.parametrize("script", LEFT.values(), ids=LEFT)
+def test_leaving_closes_the_line_at_once(script: servers.Script, caplog: pytest.LogCaptureFixture) -> None:
+    with fake(script) as running:
+        stream = opened(running).stream([question()])
+        next(stream)
+        began = time.monotonic()
+        stream.close()  # type: ignore[attr-defined]
+        assert running.gone.wait(1)
+        assert time.monotonic() - began < 1
+    assert not readers()
+    assert not caplog.records
+
+
+def test_leaving_while_it_waits_to_try_again_is_as_quick() -> None:
+    with fake(refusing(429, None, Retry_After="30", Retry_After_Ms="30000")) as running:
+        stream = opened(running).stream([question()])
+        next(stream)
+        began = time.monotonic()
+        stream.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - began < 1
+    assert len(running.asked) == 1
+    assert not readers()
+
+
+def test_two_ask_at_once() -> None:
+    met = threading.Barrier(2, timeout=5)
+
+    def together(talk: Talk) -> None:
+        talk.begin().say("The lungs")
+        met.wait()
+        talk.say(" are clear.").end()
+
+    said: list[str] = []
+    with fake(together) as running:
+        model = opened(running)
+        asking = [threading.Thread(target=lambda: said.append(told(model))) for _ in range(2)]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+    assert said == [ANSWER, ANSWER]
+
+
+# What is kept to oneself
+
+
+@pytest.mark.parametrize("name", ["a whole answer", "failing", "bad field", "no JSON", "odd delta"])
+def test_nothing_is_logged_of_what_is_asked(
+    name: str, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    script = BAD[name][0] if name in BAD else servers.answers
+    caplog.set_level(logging.DEBUG)
+    with fake(script) as running:
+        model = opened(running)
+        with suppress(ChatAppError):
+            told(model)
+    logged = "\n".join(f"{record.name} {record.getMessage()} {record.exc_text}" for record in caplog.records)
+    logged += "".join(str(each.message) for each in recwarn)
+    for secret in (KEY, QUESTION, PICTURE, "Zqbody", "/v1"):
+        assert secret not in logged
+
+
+# Naming and finding it
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "url", "host"),
+    [
+        ("openai:llava@http://127.0.0.1:8000/v1", "llava", "http://127.0.0.1:8000/v1", ""),
+        ("openai:llava@http://127.3.4.5:8000", "llava", "http://127.3.4.5:8000/v1", ""),
+        ("openai:llava:7b@http://localhost:11434/v1/", "llava:7b", "http://localhost:11434/v1", ""),
+        ("openai:llava@http://LOCALHOST", "llava", "http://LOCALHOST/v1", ""),
+        ("openai:llava@http://[::1]:8000/v1", "llava", "http://[::1]:8000/v1", ""),
+        ("openai:org/m@main@https://gpu.example/v1", "org/m@main", "https://gpu.example/v1", "gpu.example"),
+        ("openai:m@https://gpu.example:8443/a/v1", "m", "https://gpu.example:8443/a/v1", "gpu.example:8443"),
+        ("openai:m@http://10.0.0.7:8000", "m", "http://10.0.0.7:8000/v1", "10.0.0.7:8000"),
+        ("openai:m@http://localhost.example", "m", "http://localhost.example/v1", "localhost.example"),
+        ("openai:m@http://127.0.0.1.example", "m", "http://127.0.0.1.example/v1", "127.0.0.1.example"),
+    ],
+)
+def test_a_name_says_which_model_and_where(name: str, model: str, url: str, host: str) -> None:
+    place = remote.address.parsed(name)
+    assert (place.model, place.url, place.elsewhere) == (model, url, host)
+    card = cards.card(name)
+    assert (card.name, card.host, card.label, card.weights) == (name, host, remote.LABEL, None)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "",
+        "llava",
+        "@http://127.0.0.1:8000",
+        " @http://127.0.0.1:8000",
+        "llava@",
+        "llava@127.0.0.1:8000",
+        "llava@ftp://127.0.0.1",
+        "llava@http://",
+        "llava@http://:8000",
+        "llava@http://host:port",
+        "llava@http://host:0",
+        "llava@http://host:99999",
+        "llava@http://[::1",
+        "llava@http://ho st",
+        "llava@http://host/\nv1",
+        "llava@http://host?key=zqsecret",
+        "llava@http://host/v1?",
+        "llava@http://host/v1#zqsecret",
+        "llava@http://zquser:zqsecret@host/v1",
+        "http://zquser:zqsecret@host/v1",
+    ],
+)
+def test_a_malformed_name_is_refused_and_not_repeated(rest: str) -> None:
+    with pytest.raises(SetupError) as caught:
+        cards.card(f"openai:{rest}")
+    assert "zq" not in str(caught.value)
+
+
+def test_a_model_that_is_known_keeps_its_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = cards.card("nano")
+    served = cards.card("openai:Nano@http://gpu.example/v1")
+    assert (served.contract, served.image_tokens) == (known.contract, known.image_tokens)
+    assert served.taught == known.taught
+    weights = cards.Weights("Org/Nano-1", "X", 0, 0, 0, ())
+    elsewhere = cards.Card("n", "", "", "", known.contract, 49, weights=weights)
+    monkeypatch.setattr(cards, "known", lambda: (elsewhere,))
+    assert cards.card("openai:org/nano-1@http://gpu.example/v1").contract == known.contract
+    assert cards.card("openai:nano-2@http://gpu.example/v1").contract == remote.CONTRACT
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_each_kind_is_told_by_what_it_lists(kind: str) -> None:
+    with fake(kind=kind) as running:
+        assert opened(running).server == SERVERS[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "page", "found"),
+    [
+        ("vllm", "/version", {"version": "0.32.0"}),
+        ("llama.cpp", "/props", {"default_generation_settings": {}}),
+        ("ollama", "/api/version", {"version": "0.9"}),
+        ("sglang", "/get_model_info", {"model_path": "x"}),
+        ("transformers", "/openapi.json", {"paths": {"/load_model": {}}}),
+    ],
+)
+@pytest.mark.parametrize("models", [404, b"<html>", {"data": [{"id": MODEL, "owned_by": "me"}]}])
+def test_each_kind_is_told_by_a_page_of_its_own(kind: str, page: str, found: Any, models: Any) -> None:
+    with fake(pages={"/v1/models": models, page: found}) as running:
+        assert opened(running).server == SERVERS[kind]
+
+
+def test_llama_cpp_is_told_by_its_header_while_it_loads() -> None:
+    with fake(pages={"/v1/models": 503}, header="llama.cpp") as running:
+        assert opened(running).server == SERVERS["llama.cpp"]
+
+
+ODD: list[Any] = [404, 500, b"", b"\xff", b"[", [], 7.0, "x", None, {}, {"data": 3}, {"data": [3]}]
+ODD += [{"data": [{"id": 5, "owned_by": {}}]}, {"data": {"id": "x"}}, {"version": None, "paths": []}]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_nonsense_makes_it_a_server_of_no_known_kind(odd: Any) -> None:
+    pages = dict.fromkeys(["/v1/models", "/version", "/api/version", "/props", "/get_model_info"], odd)
+    with fake(pages=pages | {"/openapi.json": odd}) as running:
+        model = opened(running)
+        assert model.server.name.startswith("a server of a kind")
+        assert told(model) == ANSWER
+
+
+def test_a_server_that_does_not_say_who_it_is_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import openai
+
+    monkeypatch.setattr(line, "QUICK", openai.Timeout(0.2))
+    pages: dict[str, Any] = {"/v1/models": {"data": []}, "/version": lambda talk: talk.wait()}
+    with fake(pages=pages) as running:
+        assert opened(running).server.name.startswith("a server of a kind")
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    port = free_port()
+    with pytest.raises(SetupError, match=rf"127\.0\.0\.1:{port} cannot be reached") as caught:
+        opened(Fake(f"http://127.0.0.1:{port}/v1"))
+    assert_told_little(caught.value)
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_key_that_is_refused_is_named(code: int) -> None:
+    with fake(pages={"/v1/models": code}) as running, pytest.raises(SetupError, match="LIGHTBOX_API_KEY"):
+        opened(running)
+
+
+def test_a_server_that_has_moved_is_not_followed() -> None:
+    away: Callable[[Talk], None] = refusing(302, b"", Location="http://127.0.0.1:1/v1/models")
+    with fake(pages={"/v1/models": away}) as running, pytest.raises(SetupError, match="another address"):
+        opened(running)
+
+
+def test_a_model_that_is_not_listed_is_refused_where_lists_are_whole() -> None:
+    pages = {"/v1/models": {"data": [servers.entry("vllm", "another")]}}
+    with fake(pages=pages) as running, pytest.raises(SetupError, match="check the name before the @"):
+        opened(running)
+
+
+def test_naming_a_server_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, chat_app.models.cards as c; c.card('openai:x@http://127.0.0.1:1'); print(*sys.modules)"
+    )
+    root = Path(__file__).parent.parent
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {"openai", "langchain_openai", "langchain_core", "httpx", "httpx2", "torch", "tiktoken"}
+    assert heavy & set(loaded) == set()
