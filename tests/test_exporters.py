@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -142,10 +143,16 @@ def test_an_answer_in_json_has_all_that_is_needed_to_reproduce_it() -> None:
     assert form["boxes"] == [{"label": "tumour", "image": "image 1", "box": [12.35, 30, 45, 60]}]
     assert form["sources"] == ["seen in image 1"]
     assert [len(statement["boxes"]) for statement in form["statements"]] == [1, 0]
-    assert form["model"] == {"name": "nano", "sha256": "ab12" * 16, "label": NANO.label}
+    assert form["model"] == {"name": "nano", "sha256": "ab12" * 16, "label": NANO.label, "adapter": ""}
     assert (form["prompt"], form["seed"], form["timings"]) == ("p1", 7, {"model": 0.5})
     (seen,) = form["views"]
     assert seen["description"] == "image 1, 200 x 100 squashed to 192 x 192"
     assert (seen["original"], seen["placed"]) == ([200, 100], [0, 0, 192, 192])
     assert seen["sha256"] == hashlib.sha256(bytes(192 * 192 * 3)).hexdigest()
     assert (form["warnings"], form["stopped"]) == (["Careful."], True)
+
+
+def test_the_adapter_that_spoke_is_named_in_every_form() -> None:
+    adapted = replace(report(), model=replace(NANO, adapter="breast-ultrasound"))
+    assert json.loads(json_exporter.export(adapted))["model"]["adapter"] == "breast-ultrasound"
+    assert "nano with breast" in markdown.export(adapted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import fakes
@@ -12,7 +13,8 @@ import minds
 import numpy as np
 import pytest
 from fakes import Echo
-from gradio_client import Client
+from gradio_client import Client, handle_file
+from PIL import Image as Pillow
 
 from chat_app.assistant import Assistant
 from chat_app.models import cards
@@ -44,6 +46,12 @@ def page(assistant: Any) -> Page:
     return made
 
 
+def visitor(address: str) -> Client:
+    return Client(
+        address, verbose=False, analytics_enabled=False, download_files=False, ssl_verify=False
+    )
+
+
 def kept(engine: Engine) -> set[str]:
     """Whose conversations the model holds."""
     return engine.call(lambda: {prefix.owner for prefix in engine.prefixes._kept})
@@ -62,9 +70,7 @@ def test_every_session_is_an_owner_of_its_own(tmp_path: Any) -> None:
     echo = Echo()
     with fakes.opened(echo) as address:
         for _ in range(3):
-            Client(address, verbose=False, analytics_enabled=False, ssl_verify=False).predict(
-                "Who?", [], api_name="/ask"
-            )
+            visitor(address).predict("Who?", [], api_name="/ask")
     assert len(set(echo.owners)) == 3
 
 
@@ -105,6 +111,24 @@ def test_who_waits_is_told_how_many_questions_come_first(monkeypatch: pytest.Mon
     shown = texts(made, made.ask(here, "When?", []))
     assert shown[1:4] == ["2 questions come before yours …", "1 question comes before yours …", "…"]
     assert "When?" in shown[-1]
+
+
+def test_visitors_beyond_the_model_s_places_see_how_many_come_first(tmp_path: Path) -> None:
+    engine = minds.engine("llava-15-7b", slots=1)
+    engine._ends.clear()
+    card = replace(cards.card("llava-15-7b"), contract=Contract(112, "pad", 1, context=2048))
+    model = LocalModel(engine=engine, max_new_tokens=150)
+    film = tmp_path / "film.png"
+    Pillow.fromarray(np.full((20, 30), 90, np.uint8)).save(film)
+    with fakes.opened(Assistant(Settings(max_new_tokens=150), model, card)) as address:
+        visitors = [visitor(address) for _ in range(6)]
+        for each in visitors:
+            each.predict([handle_file(str(film))], api_name="/open")
+        asked = [each.submit("What is it?", [], api_name="/ask") for each in visitors]
+        shown = [repr(list(job)) for job in asked]
+    assert sum("before yours" in each for each in shown) >= 4
+    assert not engine.busy
+    engine.close()
 
 
 def test_words_that_come_fast_are_shown_together() -> None:

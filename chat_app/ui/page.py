@@ -44,12 +44,13 @@ MEGABYTE = 1_000_000
 # people at the same moment, is one file to gradio. Seconds: how often they are looked for, and from what age.
 DELETE = (10, 60)
 
-# How events run: unseen by API clients; quick; or through the model, a few at a time with the others queued.
+# How events run: unseen by API clients; quick; or through the model, which has a queue of its own, says how
+# many come first, and takes turns between people: gradio's would do neither.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 SOFT: dict[str, Any] = {"show_progress": "hidden"}
 # A search for names may still be going on when the next file is dropped.
 OPENING: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple"}
-MODEL: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model", "concurrency_limit": 4}
+MODEL: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model", "concurrency_limit": 32}
 
 
 class Page:

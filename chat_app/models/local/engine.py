@@ -114,7 +114,7 @@ class Engine:
         return function()
 
     def _go(self) -> None:
-        """Has the thread take one more turn; the lock is held."""
+        """Has the thread take one more turn. The lock is held, so that it cannot end before `_next` is set."""
         if self._idle:
             self._idle.cancel()
         self._going = True
