@@ -323,7 +323,7 @@ def test_only_deliberate_names_are_public(opened: Callable[..., str]) -> None:
     }  # fmt: skip
 
 
-def test_a_cine_opens_whole_at_its_first_frame(opened: Callable[..., str]) -> None:
+def test_a_cine_opens_whole_at_its_first_frame(opened: Callable[..., str], unsearched: None) -> None:
     visitor, cine = client(opened(Echo())), examples.installed(examples.INSTALLED[-1])
     opening(visitor, cine)
     (first,) = intake.imaging.study([cine]).images
