@@ -25,6 +25,7 @@ FLOORS = {
     "reports": 2,
     "subject": 3,
     "models": 3,
+    "data": 3,
     "dicomweb": 3,
     "exporters": 3,
     "assistant": 4,
