@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +30,8 @@ def row(set_name: str, number: int, needs: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"Line {number} of the set {set_name} is not a record: it needs {needs}.") from error
+        says = f"Line {number} of the set {set_name} is not a record: it needs {needs}."
+        raise InputError(says) from error
 
 
 def text(path: Path) -> str:
@@ -39,10 +42,8 @@ def text(path: Path) -> str:
         return unpacked.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError("A list of the set is not in UTF-8: save it as UTF-8.") from error
-    except (OSError, EOFError) as error:
-        raise InputError(
-            "A list of the set cannot be read: check that it is whole and may be read."
-        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError("A list of the set cannot be read: check that it is whole.") from error
 
 
 def load(path: Path) -> Any:
@@ -67,11 +68,8 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def header(path: Path) -> list[str]:
-    """The column names of a CSV as they stand there; [] where it cannot be read, which a reader says later."""
-    try:
-        first = next(iter(text(path).splitlines()), "") if path.suffix == ".gz" else peek(path, 1)
-    except InputError:
-        return []
+    """The column names of a CSV as they stand there; [] where it cannot be read."""
+    first = peek(path, 1)
     return [name.strip() for name in next(csv.reader([first], delimiter=_delimiter(first)), [])]
 
 
@@ -111,6 +109,14 @@ def peek(path: Path, most_lines: int = 0) -> str:
             if most_lines:
                 return "".join(stream.readline(PEEK) for _ in range(most_lines)).rstrip("\r\n")
             return stream.read(PEEK)
+    except OSError:
+        return ""
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of the file's bytes; "" where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return ""
 

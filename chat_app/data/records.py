@@ -111,7 +111,7 @@ class Record:
 
 
 def placed(boxes: Iterable[tuple[str, Sequence[float]]]) -> tuple[tuple[Place, ...], tuple[Fault, ...]]:
-    """The boxes that lie in the picture, drawn to its edge where they were rounded, and a fault for each other.
+    """The boxes that lie in the picture, drawn to its edge where they were rounded; a fault for each other.
 
     Raises:
         ValueError: one has not four corners.
