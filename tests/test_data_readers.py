@@ -61,7 +61,8 @@ XML = """<eCitation><MedlineCitation><Article><Abstract>
 <AbstractText Label="INDICATION">Cough.</AbstractText>
 <AbstractText Label="FINDINGS">Clear lungs.</AbstractText>
 <AbstractText Label="IMPRESSION">Normal.</AbstractText></Abstract></Article></MedlineCitation>
-<MeSH><major>normal</major></MeSH><parentImage id="CXR1_1_IM-0001-3001"/><parentImage id="CXR1_1_IM-0001-4001"/>
+<MeSH><major>normal</major></MeSH><parentImage id="CXR1_1_IM-0001-3001"/>
+<parentImage id="CXR1_1_IM-0001-4001"/>
 </eCitation>"""
 
 

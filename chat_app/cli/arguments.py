@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_app import __version__
-from chat_app.cli import verbs
+from chat_app.cli import data, verbs
 
 EPILOG = (
     "Not a medical device: it writes drafts that a clinician checks. "
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"lightbox {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     reading = (_serve, _ask, _draft, _deidentify, _pull, _push)
-    for add in (*reading, _models, _templates, _train, _evaluate, _export, _doctor):
+    for add in (*reading, _models, _templates, _data, _train, _evaluate, _export, _doctor):
         add(commands)
     return top
 
@@ -105,6 +105,28 @@ def _models(commands: Any) -> None:
 
 def _templates(commands: Any) -> None:
     _command(commands, "templates", verbs.templates, "List the report templates.")
+
+
+def _data(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "data",
+        help="Look a set of labelled pictures over; exit code 1 when it must be mended.",
+        description="Labelled pictures, before anyone trains or scores on them.",
+        epilog=EPILOG,
+        formatter_class=_wide,
+    )
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    says = "Look for missing pictures, leaks between splits, names left in, and what else must be mended."
+    check = _command(inner, "check", data.check, says)
+    which = "a set in one of the layouts of docs/data.md, or a folder of sets"
+    check.add_argument("folder", type=Path, metavar="DIR", help=which)
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+    sheet = "write a page of samples to look at; it shows the pictures"
+    check.add_argument("--sheet", type=Path, metavar="FILE.html", help=sheet)
+    names = "also search the pixels for names, about a second each (with the extra ocr)"
+    check.add_argument("--names", action="store_true", help=names)
+    limit = "most pictures that are opened; 0 is all (default: 0)"
+    check.add_argument("--limit", type=int, default=0, metavar="N", help=limit)
 
 
 def _train(commands: Any) -> None:

@@ -100,6 +100,16 @@ class Record:
         return KINDS.get((self.modality, self.body_part), "")
 
     @property
+    def has_picture(self) -> bool:
+        """Whether the row named one, be it there or not."""
+        return Fault.PICTURE not in self.faults
+
+    @property
+    def name(self) -> str:
+        """What a person can find it by among several sets."""
+        return f"{self.set}:{self.id}"
+
+    @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """Every question with its answer: of the conversation, or the one."""
         lone = ((self.question, self.answer),) if self.question or self.answer else ()
