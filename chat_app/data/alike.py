@@ -1,9 +1,9 @@
 """Pictures that look alike: a hash of each, and which hashes are near one another.
 
 The hash is 255 bits: which of the lowest 16 x 16 cosine coefficients of the picture, squashed to 32 x 32,
-lie above their median, the constant one left out (Zauner 2010, with four times the bits, as films of one
-kind are framed alike). Saved again, scaled, brighter or darker, a picture keeps it; cut by 5 %, turned, mirrored or
-inverted, it does not.
+lie above their median, the constant one left out (Zauner 2010, with four times the bits, as films of one kind
+are framed alike). A picture keeps it when it is saved again, scaled, made brighter or darker; not when it is
+cut by 5 %, turned, mirrored or inverted.
 """
 
 from __future__ import annotations

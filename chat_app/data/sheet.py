@@ -60,7 +60,7 @@ def sheet(findings: Findings, records: Sequence[Record], *, samples: int = SAMPL
 
 
 def drawn(records: Sequence[Record], samples: int) -> list[Record]:
-    """At most so many, one a picture, from sets, splits and labels in turn, so that rare ones are among them."""
+    """At most so many, one a picture, from each set, split and label in turn: rare ones are among them."""
     strata: dict[tuple[str, str, str], list[Record]] = {}
     for record in {each.path: each for each in reversed(records) if each.has_picture}.values():
         for label in record.labels or ("",):
