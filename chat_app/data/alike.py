@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SIDE, KEPT = 32, 16
 BITS = KEPT * KEPT - 1
 NEAR = 24
-"""Bits that may differ. On the sets it was tried on (docs/data.md) it took no two scenes for one; with 32
-bits, slices of two heads passed."""
+"""Bits that may differ. On 3.8 million pairs of unlike pictures (docs/data.md) it took no two scenes for one;
+with 32 bits, slices of two heads passed."""
 
 LEAST_CONTRAST = 2.0
 """Standard deviation in grey levels below which a picture shows nothing, and its hash would be of noise."""
