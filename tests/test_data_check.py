@@ -405,6 +405,7 @@ def test_the_sheet_shows_pictures_questions_and_boxes(data: MakeData) -> None:
     tags = Outline(page).tags
     assert sum(tag == "img" and (each["src"] or "").startswith("data:image/jpeg") for tag, each in tags) == 6
     assert '<rect x="0.2500" y="0.5000" width="0.5000" height="0.5000"><title>mass</title>' in page
+    assert "Boxes: mass<" in page
     assert "What is it?" in page and "A mass." in page
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import zip_longest
@@ -79,9 +80,18 @@ def _article(record: Record) -> str:
         _picture(record),
         f"<h2>{escape(record.name)}</h2>",
         f'<p class="about">{escape(" · ".join(about))}</p>',
+        *_named(record),
         *_words(record),
     ]
     return f"<article>{''.join(parts)}</article>"
+
+
+def _named(record: Record) -> Iterator[str]:
+    """What is boxed, in words too, as a rectangle tells its label only to a pointer."""
+    counts = Counter(label for label, _ in record.boxes)
+    if counts:
+        told = ", ".join(f"{count} x {label}" if count > 1 else label for label, count in counts.items())
+        yield f'<p class="about">Boxes: {escape(told)}</p>'
 
 
 def _words(record: Record) -> Iterator[str]:
