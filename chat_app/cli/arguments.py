@@ -123,7 +123,7 @@ def _data(commands: Any) -> None:
     check.add_argument("--json", action="store_true", help="print one JSON object")
     sheet = "write a page of samples to look at; it shows the pictures"
     check.add_argument("--sheet", type=Path, metavar="FILE.html", help=sheet)
-    names = "also search the pixels for names, about a second each (with the extra ocr)"
+    names = "also search the pixels for names, one to four seconds each (with the extra ocr)"
     check.add_argument("--names", action="store_true", help=names)
     limit = "most pictures that are opened; 0 is all (default: 0)"
     check.add_argument("--limit", type=int, default=0, metavar="N", help=limit)

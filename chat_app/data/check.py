@@ -57,7 +57,7 @@ def check(
 ) -> Findings:
     """What is found in a set, or in a folder of sets, which are then checked against each other too.
 
-    names: also search the pixels for names, which takes a second a picture and needs the extra "ocr". limit:
+    names: also search the pixels for names, which takes seconds a picture and needs the extra "ocr". limit:
     the most pictures opened, drawn by a fixed seed; 0 is all. say: is told how far it is.
 
     Raises:
