@@ -6,6 +6,7 @@ them, and card.toml.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def found(folder: str = "") -> tuple[AdapterCard, ...]:
     place = Path(folder) if folder else next((each for each in FOLDERS if each.is_dir()), None)
     if place is None:
         return ()
-    if not place.is_dir():
+    if not os.path.isdir(place):  # pathlib raises where a folder may not be looked into
         raise SetupError("The folder of adapters is not there: name another with LIGHTBOX_ADAPTERS.")
     return tuple(card(each) for each in sorted(place.iterdir()) if (each / "adapter_config.json").is_file())
 

@@ -114,7 +114,10 @@ class Engine:
         return function()
 
     def _go(self) -> None:
-        """Has the thread take one more turn. The lock is held, so that it cannot end before `_next` is set."""
+        """Has the thread take one more turn.
+
+        The lock is held, so that the turn cannot end before `_next` is set to follow it.
+        """
         if self._idle:
             self._idle.cancel()
         self._going = True
