@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -177,7 +178,7 @@ def test_nothing_is_sent_before_the_person_agrees(scripted: Scripted) -> None:
     with pytest.warns(UserWarning, match=f"answers on {HOST}: agree"):
         list(made.ask(here, "Is it normal?", []))
     assert not scripted.history and not here.conversation.turns
-    made.agree(here)
+    made.chat.consent.agree(here)
     assert not made.chat.render(here)[made.chat.consent.strip].visible
     list(made.ask(here, "Is it normal?", []))
     assert len(scripted.history) == 1 and len(here.conversation.turns) == 1
@@ -192,7 +193,7 @@ def test_a_draft_is_not_sent_either(scripted: Scripted) -> None:
 
 def test_who_agreed_does_so_for_this_session_alone(scripted: Scripted) -> None:
     made, first, second = page(elsewhere(scripted)), desk(), desk()
-    made.agree(first)
+    made.chat.consent.agree(first)
     assert made.chat.render(second)[made.chat.consent.strip].visible
     made.clear(first)
     assert made.chat.render(first)[made.chat.consent.strip].visible
@@ -202,3 +203,27 @@ def test_a_model_on_this_machine_asks_for_no_agreement() -> None:
     made, here = page(Echo()), desk()
     assert not made.chat.render(here)[made.chat.consent.strip].visible
     assert Conversation().agreed == ()
+
+
+# What a visit costs
+
+
+class Weighty(Echo):
+    """An assistant that must never be copied, as one with a model's weights."""
+
+    def __deepcopy__(self, memo: object) -> Any:
+        raise AssertionError("the assistant was copied")
+
+
+def test_a_visit_copies_neither_the_assistant_nor_its_model() -> None:
+    with fakes.opened(Weighty()) as address:
+        with urllib.request.urlopen(address, timeout=30) as reply:
+            assert reply.status == 200
+        assert "Who?" in repr(visitor(address).predict("Who?", [], api_name="/ask"))
+
+
+def test_while_words_come_only_the_conversation_is_drawn() -> None:
+    made, here = page(Echo(reply="word " * 20)), desk()
+    parts = {part for update in made.ask(here, "Go on", []) for part in update}
+    assert parts == {made.desk, made.chat.chatbot, made.chat.box}
+    assert made.chat.basis in made.answered(here) and made.viewer.picture in made.answered(here)

@@ -29,8 +29,9 @@ class Pane:
             )
             self.button = gr.Button(AGREE, size="sm", elem_id="agree")
 
-    def agree(self, desk: Desk) -> None:
+    def agree(self, desk: Desk) -> dict[Any, Any]:
         desk.agree(self.host)
+        return self.render(desk)
 
     def render(self, desk: Desk) -> dict[Any, Any]:
         """Every component of the pane as this desk has it."""

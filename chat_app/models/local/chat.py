@@ -27,7 +27,8 @@ class LocalModel(BaseChatModel):
     `owner` and `adapter` may be given with every call: what was read is shared between calls of one owner
     only; "" shares nothing. While nothing is written, an empty chunk comes every tenth of a second whose
     `waiting` holds how many questions come first. The last chunk carries `logprobs` (natural, one a generated
-    token), `prompt_tokens`, and of these `cached_tokens` that had been read before.
+    token), `prompt_tokens`, of these `cached_tokens` that had been read before, and `truncated` where the
+    answer was cut at its longest.
     """
 
     engine: Engine
@@ -96,7 +97,12 @@ class LocalModel(BaseChatModel):
             if run_manager:
                 run_manager.on_llm_new_token(said, chunk=chunk)
             yield chunk
-        yield _chunk("", _facts(job), last=True)
+        yield _chunk("", self._facts(job), last=True)
+
+    def _facts(self, job: Job) -> dict[str, Any]:
+        tokens = {"prompt_tokens": len(job.row.prompt), "cached_tokens": job.cached}
+        cut = {} if self.engine.is_end(job.row.written) else {"truncated": True}
+        return {"logprobs": job.row.chances, **tokens, **cut}
 
 
 def _chunk(text: str, facts: dict[str, Any], *, last: bool = False) -> ChatGenerationChunk:
@@ -104,8 +110,3 @@ def _chunk(text: str, facts: dict[str, Any], *, last: bool = False) -> ChatGener
         content=text, response_metadata=facts, chunk_position="last" if last else None
     )
     return ChatGenerationChunk(message=message)
-
-
-def _facts(job: Job) -> dict[str, Any]:
-    tokens = {"prompt_tokens": len(job.row.prompt), "cached_tokens": job.cached}
-    return {"logprobs": job.row.chances, **tokens}

@@ -33,7 +33,8 @@ class Row:
 
     A temperature of 0 is greedy. penalty: how much less likely what stands there already is made, as the
     model's makers set it; 1 for not at all. layers: keys and values of all that was read or written, but for
-    the last written token. chances: natural log-probability of each written token, without the penalty.
+    the last written token; a batch has them while the row is in it. seen: the features of the picture that is
+    read next. chances: natural log-probability of each written token, without the penalty.
     """
 
     prompt: Prompt
@@ -41,6 +42,7 @@ class Row:
     seed: int = 0
     penalty: float = 1.0
     layers: Layers = ()
+    seen: Any = None
     written: list[int] = field(default_factory=list)
     chances: list[float] = field(default_factory=list)
 
@@ -77,16 +79,17 @@ class Row:
 def read(model: Any, row: Row, features: Features, chunk: int = CHUNK) -> None:
     """Reads the next piece of the row's prompt; after the last piece the row has its first token.
 
-    A fault leaves the row as it was.
+    A picture is two pieces: it is looked at, and then what was seen is read. A fault changes nothing.
     """
     prompt, start = row.prompt, row.length
     span = next((span for span in prompt.spans if span.end > start), None)
-    end = min(start + chunk, len(prompt))
-    if span and span.start < end:
-        end = span.end
+    end = min(start + chunk, span.start if span and span.start > start else len(prompt))
     more: dict[str, Any] = {}
-    if span and span.end == end:
-        more["mm_encoder_outputs"] = {"image": features(span.picture)}
+    if span and span.start <= start:
+        if row.seen is None:
+            row.seen = features(span.picture)
+            return
+        end, more["mm_encoder_outputs"] = span.end, {"image": row.seen}
         if takes_types(model):
             # Gemma lets the tokens of one picture see each other, and finds them by this.
             more["token_type_ids"] = prompt.pictured[:end].int().unsqueeze(0).to(model.device)
@@ -99,7 +102,7 @@ def read(model: Any, row: Row, features: Features, chunk: int = CHUNK) -> None:
         logits_to_keep=1,
         **more,
     )
-    row.layers = layers_of(cache)
+    row.layers, row.seen = layers_of(cache), None
     if row.read:
         _write([row], output.logits)
 
@@ -129,6 +132,7 @@ class Batch:
         )
         self.rows.append(row)
         self._lengths.append(row.length)
+        row.layers = ()
 
     def leave(self, row: Row) -> None:
         """Lets a row go, with its keys and values as its own again."""
@@ -142,12 +146,25 @@ class Batch:
     @torch.inference_mode()
     def step(self, model: Any) -> None:
         """Writes one more token in every row. A fault leaves the rows as they were."""
-        rows, length = self.rows, self._length
+        length = self._length
+        # Let go of, so that each layer's old tensors are free as soon as its new ones are made.
+        cache, self._layers, held = cache_of(self._layers), (), length
+        try:
+            output = self._forward(model, cache, length)
+            held += 1
+        finally:
+            # After a fault some layers have the new token and some have not: none keeps it.
+            self._layers = [(keys[:, :, :held], values[:, :, :held]) for keys, values in layers_of(cache)]
+        self._lengths = [each + 1 for each in self._lengths]
+        _write(self.rows, output.logits)
+
+    def _forward(self, model: Any, cache: Any, length: int) -> Any:
+        """Feeds every row's last token; `length` is what the cache holds, padding included."""
+        rows = self.rows
         lengths = torch.tensor(self._lengths).unsqueeze(1)
         places = torch.tensor([[row.prompt.after + len(row.written) - 1] for row in rows])
         axes = rows[0].prompt.positions.shape[0]
-        cache = cache_of(self._layers)
-        output = model(
+        return model(
             input_ids=torch.tensor([[row.written[-1]] for row in rows]).to(model.device),
             position_ids=_shaped(places.expand(axes, -1, -1)).to(model.device),
             attention_mask=(torch.arange(length + 1) >= length - lengths).to(model.device)
@@ -157,9 +174,6 @@ class Batch:
             use_cache=True,
             logits_to_keep=1,
         )
-        self._layers = layers_of(cache)
-        self._lengths = [each + 1 for each in self._lengths]
-        _write(rows, output.logits)
 
     def _taken(self, places: list[int]) -> Layers:
         """Those rows alone, without the padding that only others needed."""

@@ -101,6 +101,10 @@ class Engine:
         self._features.forget(owner)
         self._thread.submit(self.prefixes.forget, owner)
 
+    def is_end(self, tokens: list[int]) -> bool:
+        """Whether the last of these tokens is one that ends an answer."""
+        return bool(tokens) and tokens[-1] in self._ends
+
     def close(self) -> None:
         """Ends the thread after its step; questions under way get a ModelError."""
         if self._idle:
@@ -202,9 +206,9 @@ class Engine:
 
     def _say(self, job: Job) -> None:
         """Hands over the token just written as text, and ends the job when it was the last."""
-        token, words = job.row.written[-1], self._words[job]
-        last = token in self._ends or len(job.row.written) >= job.most
-        if text := words.add(token) + (words.rest() if last else ""):
+        written, words = job.row.written, self._words[job]
+        last = self.is_end(written) or len(written) >= job.most
+        if text := words.add(written[-1]) + (words.rest() if last else ""):
             job.said.put(text)
         if last:
             self._end(job, None)
