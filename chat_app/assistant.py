@@ -102,7 +102,7 @@ class Assistant:
     ) -> Iterator[str | Waiting | Answer]:
         """Pieces of readable text as they come, then one Answer.
 
-        Where the model makes one wait, Waiting comes again and again until the first piece does.
+        Whenever the model makes one wait, Waiting comes, again and again.
 
         adapter: which one the model speaks with, "" for none; that of the settings unless it is given.
         images: names of the pictures, or of slices of them ("image 1, slice 5"), that came with the question.
@@ -273,6 +273,9 @@ class Assistant:
         """Streams one pass into `spoken`; `found` boxes were numbered before it."""
         self.load()
         assert self._model is not None
+        if stop is not None and stop.is_set():
+            spoken.stopped, spoken.timings["view"] = True, 0.0
+            return
         began = time.perf_counter()
         spoken.asked = self._asked(conversation, question, region)
         sent = self._sent(conversation, spoken)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -144,14 +146,22 @@ def test_words_that_come_fast_are_shown_together() -> None:
 
 def test_the_adapters_of_the_model_can_be_chosen_once_it_is_loaded() -> None:
     made = page(Echo(adapters=("breast", "nerve")))
-    picker = made.progress()[made.chat.adapter]
+    picker = made.progress(desk())[made.chat.adapter]
     assert isinstance(picker, gr.Dropdown) and picker.visible
     assert [value for _, value in picker.choices] == ["", "breast", "nerve"]
 
 
+def test_the_picker_shows_what_the_desk_speaks_with() -> None:
+    made, here = page(Echo(adapters=("breast", "nerve"))), desk()
+    made.speak(here, "nerve")
+    assert made.progress(here)[made.chat.adapter].value == "nerve"
+    assert made.answered(here)[made.chat.adapter].value == "nerve"
+    assert made.clear(here)[made.chat.adapter].value == ""
+
+
 def test_without_an_adapter_there_is_nothing_to_choose() -> None:
     made = page(Echo())
-    assert not made.progress()[made.chat.adapter].visible
+    assert not made.progress(desk())[made.chat.adapter].visible
 
 
 def test_each_desk_speaks_with_the_adapter_it_chose() -> None:
@@ -227,3 +237,21 @@ def test_while_words_come_only_the_conversation_is_drawn() -> None:
     parts = {part for update in made.ask(here, "Go on", []) for part in update}
     assert parts == {made.desk, made.chat.chatbot, made.chat.box}
     assert made.chat.basis in made.answered(here) and made.viewer.picture in made.answered(here)
+
+
+def test_clear_in_mid_answer_leaves_nothing_of_the_person_in_the_model() -> None:
+    engine = minds.engine("llava-15-7b")
+    engine._ends.clear()
+    card = replace(cards.card("llava-15-7b"), contract=Contract(112, "pad", 1, context=8192))
+    model = LocalModel(engine=engine, max_new_tokens=4000)
+    made, here = page(Assistant(Settings(max_new_tokens=4000), model, card)), desk()
+    asking = threading.Thread(target=lambda: list(made.ask(here, "Go on and on", [])))
+    asking.start()
+    deadline = time.monotonic() + 60
+    while not engine.writing and time.monotonic() < deadline:
+        time.sleep(0.01)
+    made.clear(here)
+    asking.join(60)
+    assert kept(engine) == set() and not engine.busy
+    assert not list(engine._features._kept) and not list(engine.reader._prepared._kept)
+    engine.close()

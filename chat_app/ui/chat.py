@@ -121,17 +121,18 @@ class Pane:
         return {
             self.about: gr.CheckboxGroup(names, value=list(self._about(desk)), visible=choose),
             self.region: self.drawn(desk),
+            self.adapter: self.adapters(desk),
             self.basis: sources(desk.answer.statements) if desk.answer else "",
             **self.consent.render(desk),
             **self.caution.render(desk),
         }
 
-    def adapters(self) -> gr.Dropdown:
+    def adapters(self, desk: Desk) -> gr.Dropdown:
         """What the model can speak with, once it is loaded; nothing to choose where there is no adapter."""
         names = self.assistant.adapters
-        chosen = self.assistant.settings.adapter if names else ""
+        chosen = self.assistant.settings.adapter if desk.adapter is None else desk.adapter
         choices = [("none: the model as it came", ""), *((name, name) for name in names)]
-        return gr.Dropdown(choices, value=chosen, visible=bool(names))
+        return gr.Dropdown(choices, value=chosen if chosen in names else "", visible=bool(names))
 
     def drawn(self, desk: Desk) -> gr.Markdown:
         """The region in words, beside the question it will go with."""

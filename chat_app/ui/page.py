@@ -88,7 +88,7 @@ class Page:
             self._wire_chat()
             self._wire_report()
             parts = [self.status, self.fetched, self.chat.adapter, self.timer]
-            self.timer.tick(self.progress, None, parts, **QUIET)
+            self.timer.tick(self.progress, self.desk, parts, **QUIET)
         self.demo.queue(default_concurrency_limit=8)
 
     def launch(self, *, opened: Callable[[str], object] = LOG.info, open_browser: bool = False) -> None:
@@ -164,14 +164,14 @@ class Page:
         parts = (pane.render(desk) for pane in panes)
         return functools.reduce(operator.or_, parts, {self.desk: desk})
 
-    def progress(self) -> Update:
+    def progress(self, desk: Desk) -> Update:
         """How far the model is and whether there is a network; asked again until both are known."""
         self.loading.start()
         words = self.loading.words
         return {
             self.status: gr.Markdown(words, visible=bool(words)),
             self.fetched: gr.Dataset(visible=self.network.reached),
-            self.chat.adapter: self.chat.adapters(),
+            self.chat.adapter: self.chat.adapters(desk),
             self.timer: gr.Timer(active=not (self.loading.ended and self.network.ended)),
         }
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # How many tokens are read before others, and Stop, get their turn. A picture is read whole.
 CHUNK = 256
 
+# Below this temperature the likeliest token is taken: dividing by less overflows.
+COLDEST = 1e-3
+
 Features = Callable[[Picture], Any]
 
 
@@ -69,7 +72,7 @@ class Row:
             there = torch.cat([self.prompt.ids, torch.tensor(self.written, dtype=torch.long)])
             damp = RepetitionPenaltyLogitsProcessor(self.penalty)
             logits = damp(there.unsqueeze(0).to(logits.device), logits.unsqueeze(0))[0]
-        if not self.temperature:
+        if self.temperature < COLDEST:
             return int(logits.argmax())
         shares = (logits / self.temperature).softmax(-1).cpu()
         return int(torch.multinomial(shares, 1, generator=self._dice))
@@ -102,9 +105,10 @@ def read(model: Any, row: Row, features: Features, chunk: int = CHUNK) -> None:
         logits_to_keep=1,
         **more,
     )
+    # Chosen before anything changes: it may run out of memory too.
+    first = _chosen([row], output.logits) if end == len(prompt) else []
     row.layers, row.seen = layers_of(cache), None
-    if row.read:
-        _write([row], output.logits)
+    _write([row], first)
 
 
 class Batch:
@@ -150,13 +154,13 @@ class Batch:
         # Let go of, so that each layer's old tensors are free as soon as its new ones are made.
         cache, self._layers, held = cache_of(self._layers), (), length
         try:
-            output = self._forward(model, cache, length)
+            chosen = _chosen(self.rows, self._forward(model, cache, length).logits)
             held += 1
         finally:
             # After a fault some layers have the new token and some have not: none keeps it.
             self._layers = [(keys[:, :, :held], values[:, :, :held]) for keys, values in layers_of(cache)]
         self._lengths = [each + 1 for each in self._lengths]
-        _write(self.rows, output.logits)
+        _write(self.rows, chosen)
 
     def _forward(self, model: Any, cache: Any, length: int) -> Any:
         """Feeds every row's last token; `length` is what the cache holds, padding included."""
@@ -178,7 +182,8 @@ class Batch:
     def _taken(self, places: list[int]) -> Layers:
         """Those rows alone, without the padding that only others needed."""
         spare = self._length - max(self._lengths[place] for place in places)
-        return [(keys[places][:, :, spare:], values[places][:, :, spare:]) for keys, values in self._layers]
+        # Cut first, then picked, which copies: a view would keep the padding in memory.
+        return [(keys[:, :, spare:][places], values[:, :, spare:][places]) for keys, values in self._layers]
 
 
 def takes_types(model: Any) -> bool:
@@ -186,13 +191,17 @@ def takes_types(model: Any) -> bool:
     return "token_type_ids" in inspect.signature(type(model).forward).parameters
 
 
-def _write(rows: list[Row], logits: torch.Tensor) -> None:
-    """Takes each row's next token from the model's (rows, 1, vocabulary) logits."""
+def _chosen(rows: list[Row], logits: torch.Tensor) -> list[tuple[int, float]]:
+    """Each row's next token by the model's (rows, 1, vocabulary) logits, and its log-probability."""
     logits = logits[:, -1].float()
     chances = logits.log_softmax(-1)
     tokens = [row.choose(own) for row, own in zip(rows, logits, strict=True)]
     chosen = chances.gather(1, torch.tensor(tokens, device=chances.device).unsqueeze(1))[:, 0].tolist()
-    for row, token, chance in zip(rows, tokens, chosen, strict=True):
+    return list(zip(tokens, chosen, strict=True))
+
+
+def _write(rows: list[Row], chosen: list[tuple[int, float]]) -> None:
+    for row, (token, chance) in zip(rows, chosen, strict=False):
         row.written.append(token)
         row.chances.append(chance)
 
