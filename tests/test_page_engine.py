@@ -178,7 +178,7 @@ def test_each_desk_speaks_with_the_adapter_it_chose() -> None:
 
 def elsewhere(scripted: Scripted) -> Assistant:
     contract = Contract(64, "pad", 1, "", 4096)
-    card = cards.Card("remote", "for tests", "-", "-", contract, 4, host=HOST)
+    card = cards.Card(f"openai:llava@http://{HOST}/v1", "for tests", "-", "-", contract, 4, host=HOST)
     return Assistant(Settings(), scripted, card)
 
 
@@ -192,6 +192,11 @@ def test_nothing_is_sent_before_the_person_agrees(scripted: Scripted) -> None:
     assert not made.chat.render(here)[made.chat.consent.strip].visible
     list(made.ask(here, "Is it normal?", []))
     assert len(scripted.history) == 1 and len(here.conversation.turns) == 1
+
+
+def test_the_strip_says_when_the_way_is_open_to_others(scripted: Scripted) -> None:
+    strip = page(elsewhere(scripted)).chat.consent.strip
+    assert "encrypt" in repr([getattr(each, "value", "") for each in strip.children])
 
 
 def test_a_draft_is_not_sent_either(scripted: Scripted) -> None:

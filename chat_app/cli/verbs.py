@@ -227,13 +227,15 @@ def _settings(options: argparse.Namespace, **others: Any) -> settings.Settings:
 
 def _agreed(options: argparse.Namespace, chosen: settings.Settings) -> tuple[str, ...]:
     """The machine that may be sent to: that of the model, when the person agreed."""
-    from chat_app.models import cards
+    from chat_app.models import cards, remote
 
     host = cards.card(chosen.model).host
     if host and not options.agree:
         raise InputError(
             f"This model answers on {host}, and pictures and questions would be sent there: pass --agree."
         )
+    if warning := remote.warning(chosen.model) if host else "":
+        print(f"lightbox: {warning}", file=sys.stderr)
     return (host,) if host else ()
 
 

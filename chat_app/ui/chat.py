@@ -50,7 +50,7 @@ class Pane:
             elem_id="chat",
         )
         self.about = gr.CheckboxGroup([], label="Ask about", visible=False, elem_id="about")
-        self.consent = consent.Pane(assistant.card.host)
+        self.consent = consent.Pane(assistant.card.host, assistant.card.name)
         self.caution = caution.Pane()
         self.region = gr.Markdown(visible=False, elem_id="region")
         self.box = gr.Textbox(
