@@ -1,21 +1,47 @@
-"""How soon Lightbox answers, beside what it cannot be faster than: `python benchmarks/start.py`.
+"""How soon Lightbox answers, beside what it cannot be faster than: `python -m benchmarks.start`.
 
-Each figure is the median of several runs, taken in turns so that a busy moment falls on all of them alike.
-Prints one JSON object, in seconds.
+A Python that does nothing, `lightbox --help`, the import of gradio, and the page until it answers its first
+request, in turns so that a busy moment falls on all of them alike.
 """
 
 from __future__ import annotations
 
-import json
-import socket
-import statistics
+import argparse
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 
-RUNS = 5
+from benchmarks import measure
+from benchmarks.measure import Sheet
+from benchmarks.ports import free_port
+
+STARTING, SECONDS = "Seconds until it is there", "seconds"
+PYTHON, HELP, GRADIO, PAGE = "bare Python", "`lightbox --help`", "`import gradio`", "page reachable"
+ABOUT = "Seconds until Lightbox's help is written and its page is reachable, beside what it is built on."
+
+
+def main() -> None:
+    measure.run("start", measure.parser(__doc__, "start").parse_args(), measured)
+
+
+def measured(options: argparse.Namespace) -> Sheet:
+    sheet = Sheet(ABOUT)
+    ways: dict[str, Callable[[], float]] = {
+        PYTHON: lambda: ran("-c", "pass"),
+        HELP: lambda: ran("-m", "chat_app", "--help"),
+        GRADIO: lambda: ran("-c", "import gradio"),
+        PAGE: reached,
+    }
+    for counts in measure.rounds(options.rounds):
+        for name, way in ways.items():
+            (sheet if counts else Sheet("")).add(STARTING, name, SECONDS, way())
+    seconds = {name: sheet.median((STARTING, name, SECONDS)) for name in ways}
+    sheet.hold(17, "page reachable, beyond gradio's own import", seconds[PAGE] - seconds[GRADIO], 1.0, "s")
+    sheet.hold(17, "`lightbox --help`", seconds[HELP], 0.3, "s")
+    return sheet
 
 
 def ran(*arguments: str) -> float:
@@ -27,13 +53,13 @@ def ran(*arguments: str) -> float:
 
 def reached() -> float:
     """Seconds until a page that is being started answers its first request."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "chat_app", "serve", "--no-browser", "--port", str(port)]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as page:
         while not answers(port):
+            if page.poll() is not None:
+                raise RuntimeError("The page could not be started.")
             time.sleep(0.02)
         seconds = time.perf_counter() - began
         page.terminate()
@@ -46,20 +72,6 @@ def answers(port: int) -> bool:
             return bool(reply.status == 200)
     except (urllib.error.URLError, ConnectionError):
         return False
-
-
-def main() -> None:
-    rounds = [
-        {
-            "python": ran("-c", "pass"),
-            "help": ran("-m", "chat_app", "--help"),
-            "import gradio": ran("-c", "import gradio"),
-            "page": reached(),
-        }
-        for _ in range(RUNS)
-    ]
-    seconds = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
-    print(json.dumps({name: round(value, 3) for name, value in seconds.items()} | {"runs": RUNS}))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 PROMPT, REGION = "answer", "region"
+CUT = "The answer reached its longest length and breaks off there: ask for the rest, or for less."
 FROM_REGION = "computed from the region you drew and the model's boxes"
 
 
@@ -54,6 +55,7 @@ class _Spoken:
     views: tuple[View, ...] = ()
     logprobs: tuple[float, ...] = ()
     fixed: bool = False
+    cut: bool = False
     stopped: bool = False
     fullness: float = 0.0
     timings: dict[str, float] = field(default_factory=dict)
@@ -100,7 +102,7 @@ class Assistant:
     ) -> Iterator[str | Waiting | Answer]:
         """Pieces of readable text as they come, then one Answer.
 
-        Where the model makes one wait, Waiting comes again and again until the first piece does.
+        Whenever the model makes one wait, Waiting comes, again and again.
 
         adapter: which one the model speaks with, "" for none; that of the settings unless it is given.
         images: names of the pictures, or of slices of them ("image 1, slice 5"), that came with the question.
@@ -271,6 +273,9 @@ class Assistant:
         """Streams one pass into `spoken`; `found` boxes were numbered before it."""
         self.load()
         assert self._model is not None
+        if stop is not None and stop.is_set():
+            spoken.stopped, spoken.timings["view"] = True, 0.0
+            return
         began = time.perf_counter()
         spoken.asked = self._asked(conversation, question, region)
         sent = self._sent(conversation, spoken)
@@ -284,6 +289,7 @@ class Assistant:
                 spoken.timings.setdefault("first token", time.perf_counter() - began)
             spoken.raw += str(chunk.text)
             spoken.fixed |= bool(chunk.response_metadata.get("fixed"))
+            spoken.cut |= bool(chunk.response_metadata.get("truncated"))
             spoken.logprobs += tuple(chunk.response_metadata.get("logprobs", ()))
             text = grounding.readable(spoken.raw, spoken.views, spoken.images, form)
             if fresh := text[len(shown) :]:
@@ -351,6 +357,8 @@ class Assistant:
         parsed = grounding.parse(spoken.raw, spoken.views, spoken.images, self.card.contract.boxes)
         spoken.text, spoken.boxes = grounding.renumbered(parsed.text, found), parsed.boxes
         spoken.warnings = (*parsed.warnings, *spoken.warnings)
+        if spoken.cut:
+            spoken.warnings = (*spoken.warnings, CUT)
         said = statements.said(parsed.text, parsed.boxes, spoken.images)
         said = statements.fixed(parsed.text) if spoken.fixed else said
         spoken.statements = tuple(replace(each, text=grounding.renumbered(each.text, found)) for each in said)

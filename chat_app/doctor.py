@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import platform
@@ -56,7 +57,7 @@ def examine() -> list[Check]:
     chosen, wrong = _settings()
     # What the model's check finds out, and the adapters' needs.
     loaded: list[ModelId] = []
-    looks: Mapping[str, Callable[[], str]] = {
+    looks: dict[str, Callable[[], str]] = {
         "versions": _versions,
         "processor": _processor,
         "memory": lambda: _memory(chosen),
@@ -69,7 +70,10 @@ def examine() -> list[Check]:
         "cache": lambda: _cache(chosen),
         "network": _network,
     }
-    return [*wrong, *(_check(name, look) for name, look in looks.items()), *_others(chosen)]
+    for card in cards.known():
+        if card.name != chosen.model:
+            looks[card.name] = functools.partial(_place, card)
+    return [*wrong, *(_check(name, look) for name, look in looks.items())]
 
 
 def _settings() -> tuple[Settings, list[Check]]:
@@ -85,6 +89,9 @@ def _check(name: str, look: Callable[[], str]) -> Check:
         return Check(name, True, look())
     except ChatAppError as error:
         return Check(name, False, str(error))
+    except OSError as error:
+        why = error.strerror or "no reason given"
+        return Check(name, False, f"A file or folder cannot be read here: {why}.")
 
 
 def _versions() -> str:
@@ -116,18 +123,18 @@ def _model(chosen: Settings, loaded: list[ModelId]) -> str:
     if card.weights and not chosen.weights and not fit.fetched(card.weights):
         way = f"{_way(card.weights)}, or name their folder in the setting weights"
         raise SetupError(f"The weights of {card.name} are not on this machine: {way}.")
-    _, model = cards.load(card, chosen, lambda _: None)
+    speaking, model = cards.load(card, chosen, lambda _: None)
+    if card.name.startswith(cards.SERVED):
+        served: tuple[str, ...] = getattr(speaking, "adapters", tuple)()
+        if chosen.adapter and chosen.adapter not in served:
+            raise SetupError(f"Its server has no adapter called {chosen.adapter!r}: choose one it lists.")
+        return f"its server answers; adapters there: {', '.join(served) or 'none'}"
     loaded.append(model)
     return f"{model.name} loads, weights {model.sha256[:12]}"
 
 
-def _others(chosen: Settings) -> list[Check]:
-    """Where the models are that were not chosen; none of them is loaded, or fetched."""
-    others = (card for card in cards.known() if card.name != chosen.model)
-    return [Check(card.name, True, _place(card)) for card in others]
-
-
 def _place(card: Card) -> str:
+    """Where a model is that was not chosen; it is neither loaded nor fetched."""
     if card.weights is None or fit.fetched(card.weights):
         return "can be chosen, on this machine"
     return f"can be chosen, not yet on this machine: {_way(card.weights)}"
@@ -135,11 +142,13 @@ def _place(card: Card) -> str:
 
 def _way(weights: Weights) -> str:
     """How the files come here."""
-    terms = f"accept the terms on {weights.gate}, then " if weights.gate else ""
+    terms = f"accept the terms on {weights.gate}, run `hf auth login`, then " if weights.gate else ""
     return f"{terms}run `{fit.fetching(weights)}`"
 
 
 def _adapters(chosen: Settings, loaded: list[ModelId]) -> str:
+    if chosen.model.startswith(cards.SERVED):
+        return "those of the model's server"
     found = adapters.found(chosen.adapters)
     if not loaded:
         names = ", ".join(each.name for each in found) or "none"

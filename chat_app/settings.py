@@ -33,7 +33,7 @@ class Settings:
     adapter: str = ""
     adapters: str = ""
     api_key: str = field(default="", repr=False)
-    cache_mb: int = 1024
+    cache_mb: int = 3072
     seed: int = 0
     temperature: float = 0.0
     max_new_tokens: int = 256

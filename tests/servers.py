@@ -5,6 +5,7 @@ The real two serve a LLaVA of random weights that is made on the spot.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -40,6 +41,7 @@ from transformers import (
 
 from chat_app.models import cards
 from chat_app.models.local import export
+from chat_app.models.remote.chat import RemoteModel
 from chat_app.settings import Settings
 
 MODEL, ADAPTER = "llava", "spine"
@@ -90,7 +92,7 @@ class Talk:
     def event(self, data: object) -> Talk:
         return self.raw(f"data: {data if isinstance(data, str) else json.dumps(data)}\n\n")
 
-    def chunk(self, delta: Mapping[str, Any], reason: str | None = None) -> Talk:
+    def chunk(self, delta: Mapping[str, Any], reason: object = None) -> Talk:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
         return self.event({**ENVELOPE, "choices": [choice]})
 
@@ -145,12 +147,16 @@ def answers(talk: Talk) -> None:
 
 @dataclass
 class Fake:
-    """One that runs. asked: the body of every question; headers: of every request; gone: the client left."""
+    """One that runs. asked: the body of every question; headers: of every request; gone: the client left.
+
+    lines: from which port each question came.
+    """
 
     url: str
     asked: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
     gone: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -203,6 +209,7 @@ def fake(
 
         def do_POST(self) -> None:
             running.headers.append({name.lower(): value for name, value in self.headers.items()})
+            running.lines.append(self.client_address[1])
             running.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             script(Talk(self, running.gone, running.asked[-1]))
 
@@ -219,6 +226,15 @@ def fake(
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def is_at_rest(model: RemoteModel) -> bool:
+    """Whether nothing that it was asked is still at work, a moment from now."""
+    loop = model.line.loop._loop
+    end = time.monotonic() + 1
+    while asyncio.all_tasks(loop) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not asyncio.all_tasks(loop)
 
 
 # The real servers

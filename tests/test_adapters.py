@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 from minds import begun, cold, done, engine, job
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 
 from chat_app.errors import SetupError
 from chat_app.models import adapters
@@ -132,6 +134,49 @@ def test_an_adapter_is_read_once(shelf: Path, tmp_path: Path) -> None:
     first = [said(made, name) for name in ("breast", "nerve")]
     shutil.rmtree(tmp_path / "shelf")
     assert [said(made, name) for name in ("breast", "nerve")] == first
+    made.close()
+
+
+@pytest.mark.parametrize("fault", ["shape", "missing", "biases", "other"])
+@pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
+def test_an_adapter_that_cannot_be_put_in_changes_nothing(
+    shelf: Path, tmp_path: Path, expected: dict[str, list[int]], fault: str, first: bool
+) -> None:
+    shutil.copytree(shelf, tmp_path, dirs_exist_ok=True)
+    spoil(tmp_path / "breast", fault)
+    made = engine(BASE, adapters.found(str(tmp_path)))
+    if not first:
+        assert said(made, "nerve") == expected["nerve"]
+    for _ in range(2):
+        with pytest.raises(SetupError, match="damaged" if fault in ("shape", "missing") else "no LoRA"):
+            said(made, "breast")
+        assert [said(made, name) for name in ("", "nerve", "")] == [expected[n] for n in ("", "nerve", "")]
+    made.close()
+
+
+def spoil(folder: Path, fault: str) -> None:
+    config, weights = folder / "adapter_config.json", folder / "adapter_model.safetensors"
+    stated, tensors = json.loads(config.read_text()), load_file(weights)
+    if fault == "shape":
+        name = next(iter(tensors))
+        tensors[name] = tensors[name][:, :3].clone()
+    elif fault == "missing":
+        tensors = dict(list(tensors.items())[3:])
+    elif fault == "biases":
+        stated["bias"] = "all"
+    else:
+        stated = {"peft_type": "IA3", "target_modules": ["q_proj"], "feedforward_modules": []}
+    save_file(tensors, weights)
+    config.write_text(json.dumps(stated))
+
+
+def test_one_half_written_adapter_keeps_no_other_from_being_used(shelf: Path, tmp_path: Path) -> None:
+    shutil.copytree(shelf, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "breast" / "card.toml").unlink()
+    made = engine(BASE, adapters.found(str(tmp_path)))
+    assert made.adapters.names == ("bridge", "nerve", "tower")
+    with pytest.raises(SetupError, match="no readable card"):
+        said(made, "breast")
     made.close()
 
 

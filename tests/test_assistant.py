@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 from stacks import Volume
 
 from chat_app.assistant import Assistant
@@ -333,3 +337,16 @@ def test_a_draft_stopped_in_its_last_section_says_so(scripted: Scripted, setting
         if isinstance(piece, Section) and piece.name == "impression":
             stop.set()
     assert any("stopped" in warning for warning in pieces[-1].warnings)
+
+
+def test_an_answer_that_breaks_off_says_so(settings: Settings) -> None:
+    class Cut(Scripted):
+        def _stream(self, *given: Any, **named: Any) -> Iterator[ChatGenerationChunk]:
+            yield ChatGenerationChunk(message=AIMessageChunk("There is a"))
+            facts = {"truncated": True}
+            yield ChatGenerationChunk(
+                message=AIMessageChunk("", response_metadata=facts, chunk_position="last")
+            )
+
+    answer = answered(list(assistant(Cut(), settings).ask(conversation(), "What is it?")))
+    assert any("breaks off" in warning for warning in answer.warnings)

@@ -13,8 +13,24 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import adapters, decode, measure, models, pace, peers, remote, table, talk, turns, users, wire
+from benchmarks import (
+    adapters,
+    app,
+    decode,
+    loop,
+    measure,
+    models,
+    pace,
+    peers,
+    remote,
+    table,
+    talk,
+    turns,
+    users,
+    wire,
+)
 from benchmarks.measure import Sheet
+from chat_app.imaging import burned
 from chat_app.models.local.chat import LocalModel
 from chat_app.models.local.engine import Engine
 
@@ -166,13 +182,33 @@ def test_four_are_asked_at_once_and_answers_are_left(folder: Path, engine: Engin
 def test_a_loop_and_the_engine_write_as_many_tokens(folder: Path, engine: Engine) -> None:
     film = talk.film(rows=60, columns=50)
     given = decode.asked(engine.reader.processor, film, "tiny")
-    speed, count = decode.rate(decode.greedy(engine.model, given, 8))
+    speed, count = loop.rate(loop.greedy(engine.model, given, 8))
     assert speed > 0 and count == 8
     model = LocalModel(engine=engine, max_new_tokens=8)
     assert decode.streamed(model, talk.seen(film, "tiny"))[1] == 8
 
 
-def test_adapters_are_switched_read_and_spoken_with(folder: Path) -> None:
+def test_weights_are_held_in_each_way(folder: Path) -> None:
+    sheet = Sheet("")
+    decode.held(sheet, options(folder, rounds=1), folder)
+    (goal,) = sheet.goals
+    assert goal.number == 8 and "(fp32)" in goal.what
+    assert set(decode.HELD_TOKENS) <= set(sheet.figures[decode.HELD])
+
+
+def test_somebody_at_the_page_sees_every_word(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(burned.words, "available", lambda: False)
+    assistant = talk.product(LocalModel(engine=engine, max_new_tokens=40), "tiny")
+    with app.opened(assistant) as address:
+        speed, count = decode.watched(address, app.written(talk.film(rows=60, columns=50), tmp_path))
+    assert speed > 0 and count == 40
+
+
+def test_adapters_are_switched_read_and_spoken_with(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapters, "COUNT", 3)
+    monkeypatch.setattr(adapters, "TOKENS", 4)
     sheet = adapters.measured(options(folder, rounds=1))
     times = sheet.figures[adapters.SWITCHING]
     assert len(times[adapters.OURS]["ms"]) == len(times[adapters.PEFT]["ms"]) == adapters.COUNT

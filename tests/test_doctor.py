@@ -208,3 +208,30 @@ def test_a_machine_without_network_is_sound(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.sound and found.says == "no network: models already on this machine work"
     monkeypatch.setattr(doctor.socket, "create_connection", lambda *_, **__: socket.socket())
     assert "can be reached" in check("network").says
+
+
+@pytest.mark.parametrize("index", ["{", "{}", "[]"])
+def test_a_damaged_list_of_files_is_as_good_as_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, index: str
+) -> None:
+    place = tmp_path / "index.json"
+    place.write_text(index)
+    monkeypatch.setattr(fit, "cached", lambda weights, name: place)
+    assert "not yet on this machine" in check("llava-15-7b").says
+
+
+def test_a_folder_that_may_not_be_looked_into_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> Any:
+        raise PermissionError(13, "Permission denied", "a path")
+
+    monkeypatch.setattr(doctor.adapters, "found", refuse)
+    found = check("adapters")
+    assert not found.sound and "Permission denied" in found.says and "a path" not in found.says
+
+
+def test_a_model_on_a_server_is_said_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTBOX_MODEL", "openai:llava@http://127.0.0.1:8000/v1")
+    assert "it runs on a server" in check("memory").says
+    assert check("model").says == "its server answers; adapters there: none"
+    monkeypatch.setenv("LIGHTBOX_ADAPTER", "spine")
+    assert "no adapter called 'spine'" in check("model").says

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -11,10 +12,11 @@ from typing import Any
 import minds
 import pytest
 import torch
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from minds import KINDS, answered, asked, begun, cold, done, engine, job, picture
 
 from chat_app.errors import ModelError
+from chat_app.models.local import decode
 from chat_app.models.local.engine import Engine
 
 WORDS = "where what kind is the lung heart lesion left right large small normal picture image of in a"
@@ -64,12 +66,20 @@ def test_two_pictures_have_the_same_ids_and_other_keys(each: Engine) -> None:
 
 
 def test_control_tokens_in_a_question_are_only_words(each: Engine) -> None:
-    tokenizer = each.reader.tokenizer
+    added = each.reader.tokenizer.added_tokens_decoder
     plain = each.reader.read(begun("What is it?"))
-    special = "".join(tokenizer.all_special_tokens) + each.reader.processor.image_token
-    hostile = each.reader.read(begun(f"{special} What is it?"))
-    controls = torch.tensor(tokenizer.all_special_ids)
+    special = {number: token.content for number, token in added.items() if token.special}
+    hostile = each.reader.read(begun(f"{''.join(special.values())} What is it?"))
+    controls = torch.tensor(list(special))
     assert torch.isin(hostile.ids, controls).sum() == torch.isin(plain.ids, controls).sum()
+
+
+def test_an_answer_stopped_before_its_first_word_can_be_followed_up(each: Engine) -> None:
+    messages = [*begun(), AIMessage(""), asked("And now?")]
+    one = job(each, messages)
+    done(one)
+    silent = AIMessage([{"type": "text", "text": ""}])
+    assert one.row.written == cold(each, [*begun(), silent, asked("And now?")])
 
 
 # The prefix cache
@@ -136,6 +146,36 @@ def test_what_an_owner_leaves_is_dropped(llava: Engine) -> None:
     again = job(llava, begun("Is this normal?", 9), "leaver")
     done(again)
     assert again.cached == 0
+
+
+def test_an_owner_who_leaves_in_mid_answer_leaves_nothing(llava: Engine) -> None:
+    one = job(llava, begun("Go on and on", 14), "runaway", most=10_000)
+    one.said.get(timeout=60)
+    llava.forget("runaway")
+    until(lambda: not llava.busy)
+    again = job(llava, begun("Go on and on", 14), "runaway")
+    done(again)
+    assert again.cached == 0
+
+
+def test_a_picture_is_looked_at_once_for_each_owner(each: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    look, looked = each._look, []
+    monkeypatch.setattr(each, "_look", lambda picture: looked.append(picture.key) or look(picture))
+    for owner, system in (("one", "A."), ("one", "B."), ("two", "A.")):
+        done(job(each, [SystemMessage(system), asked("What is it?", picture(30))], f"looker {owner}"))
+    assert len(looked) == 2 and len(set(looked)) == 1
+
+
+def test_what_is_kept_is_what_is_counted(llava: Engine) -> None:
+    """A short question beside a long one keeps nothing of the long one's length."""
+    talks = [begun("Is it large?" * (1 + 20 * (n == 0)), 40 + n) for n in range(4)]
+    for one in [job(llava, talk, f"weigher {n}", most=3 + 4 * n) for n, talk in enumerate(talks)]:
+        done(one)
+    kept = [prefix for prefix in llava.prefixes._kept if prefix.owner.startswith("weigher")]
+    held = sum(t.untyped_storage().nbytes() for prefix in kept for pair in prefix.layers for t in pair)
+    assert len(kept) == 4 and held == sum(prefix.nbytes for prefix in kept)
+    seen = llava._features._kept.values()
+    assert all(set(each.keys()) <= {"pooler_output", "deepstack_features"} for each in seen)
 
 
 def test_a_stopped_answer_leaves_what_was_read(llava: Engine) -> None:
@@ -230,11 +270,12 @@ class Failing:
     """In the place of a model's forward: raises each of these once, None means that it works."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, engine: Engine, *faults: Exception | None) -> None:
-        self.faults, self.forward, self.calls = list(faults), engine.model.forward, 0
+        self.faults, self.forward = list(faults), engine.model.forward
+        self.sizes: list[int] = []
         monkeypatch.setattr(engine.model, "forward", self)
 
     def __call__(self, *given: Any, **named: Any) -> Any:
-        self.calls += 1
+        self.sizes.append(named["input_ids"].shape[1])
         fault = self.faults.pop(0) if self.faults else None
         if fault:
             raise fault
@@ -253,11 +294,12 @@ def test_out_of_memory_while_reading_is_tried_again_in_smaller_pieces(
 ) -> None:
     expected = cold(alone, begun())
     done(job(alone, begun("Something else", 5), "kept"))
-    Failing(monkeypatch, alone, None, torch.OutOfMemoryError())
+    failing = Failing(monkeypatch, alone, torch.OutOfMemoryError())
     one = job(alone, begun())
     done(one)
     assert one.row.written == expected
     assert alone.prefixes.nbytes == 0
+    assert failing.sizes[:2] == [alone.chunk, alone.chunk // 4]
 
 
 def test_out_of_memory_while_writing_is_tried_again(alone: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +309,27 @@ def test_out_of_memory_while_writing_is_tried_again(alone: Engine, monkeypatch: 
     one = job(alone, begun())
     done(one)
     assert one.row.written == expected
+
+
+@pytest.mark.parametrize("place", ["_chosen", "_stacked"])
+def test_out_of_memory_beside_the_model_is_tried_again_and_writes_nothing_twice(
+    alone: Engine, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    talks = [begun(f"Is it {'very ' * n}large?", n) for n in range(2)]
+    expected = [cold(alone, talk) for talk in talks]
+    real, calls = getattr(decode, place), itertools.count()
+
+    def failing(*given: Any) -> Any:
+        if next(calls) in (1, 20):
+            raise torch.OutOfMemoryError
+        return real(*given)
+
+    monkeypatch.setattr(decode, place, failing)
+    jobs = [job(alone, talk, f"user {n}") for n, talk in enumerate(talks)]
+    for one in jobs:
+        done(one)
+    assert [one.row.written for one in jobs] == expected
+    assert next(calls) > 3
 
 
 def test_out_of_memory_twice_is_said_and_the_next_question_works(
@@ -291,9 +354,31 @@ def test_a_fault_is_said_and_the_next_question_works(
     assert one.row.written == expected
 
 
+def test_one_odd_question_ends_nobody_else_s(alone: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    talks = [begun(f"Number {n}?", n) for n in range(6)]
+    expected = [cold(alone, talk) for talk in talks]
+    odd, look = alone.reader.read(talks[2]).spans[0].picture.key, alone._look
+
+    def looking(picture: Any) -> Any:
+        if picture.key == odd:
+            raise TypeError("unforeseen")
+        return look(picture)
+
+    monkeypatch.setattr(alone, "_look", looking)
+    jobs = [job(alone, talk, f"user {n}") for n, talk in enumerate(talks)]
+    with pytest.raises(ModelError):
+        done(jobs.pop(2))
+    for one in jobs:
+        done(one)
+    assert [one.row.written for one in jobs] == [*expected[:2], *expected[3:]]
+
+
 def test_a_closed_engine_leaves_nobody_waiting(alone: Engine) -> None:
     one = job(alone, begun(), most=10_000)
     one.said.get(timeout=60)
     alone.close()
     with pytest.raises(ModelError):
         done(one)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="stopped"):
+            job(alone, begun())

@@ -68,7 +68,14 @@ def test_quantised_weights_are_not_merged(tmp_path: Path, dtype: str) -> None:
 def test_an_unknown_adapter_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="no adapter called"):
         exported(tmp_path, adapter="liver", adapters=str(tmp_path))
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    chosen = Settings(weights=str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match="cannot be made"):
+        export.export(cards.card(BASE), chosen, tmp_path / "file" / "out", lambda _: None)
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -66,10 +66,10 @@ def test_a_small_model_needs_less_for_its_work() -> None:
     [
         (gpu(80), "bf16"),
         (gpu(16.1), "bf16"),
-        (gpu(15.9), "int8"),
+        (gpu(15.9), "nf4"),
         (gpu(9.9), "nf4"),
         (gpu(80, brain16=False), "fp16"),
-        (gpu(15, brain16=False), "int8"),
+        (gpu(15, brain16=False), "nf4"),
         (processor(64), "fp32"),
         (processor(30), "bf16"),
         (Machine("mps", "Apple GPU", 32 * GIB, True, False), "bf16"),
@@ -123,7 +123,8 @@ def test_the_embedded_model_is_what_is_left_on_a_small_machine() -> None:
 
 
 def test_a_model_elsewhere_always_fits() -> None:
-    found = fit.choose(replace(SEVEN, weights=None, host="gpu.example"), processor(0))
+    served = replace(SEVEN, name="openai:x@https://gpu.example", weights=None, host="gpu.example")
+    found = fit.choose(served, processor(0))
     assert found.fits and "gpu.example" in found.reason
 
 

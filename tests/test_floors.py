@@ -17,6 +17,7 @@ FLOORS = {
     "": 0,
     "errors": 0,
     "records": 0,
+    "hosts": 1,
     "settings": 1,
     "prompts": 1,
     "imaging": 2,

@@ -62,6 +62,13 @@ def test_the_last_chunk_says_what_was_read_and_what_was_known(model: LocalModel)
     assert again["cached_tokens"] == again["prompt_tokens"] - 1
 
 
+def test_an_answer_cut_at_its_longest_says_so(model: LocalModel) -> None:
+    short = model.model_copy(update={"max_new_tokens": 3})
+    question = [message("Describe the image.")]
+    assert list(short.stream(question))[-1].response_metadata["truncated"]
+    assert "truncated" not in list(model.stream(question))[-1].response_metadata
+
+
 def test_an_owner_who_left_is_forgotten(model: LocalModel) -> None:
     question = [message("Is it normal?")]
     list(model.stream(question, owner="bob"))
@@ -81,7 +88,7 @@ def test_who_waits_is_told_how_many_come_first(endless: LocalModel) -> None:
     slots = endless.engine.slots
     streams: list[Any] = [endless.stream([message("Go on.")], owner=str(n)) for n in range(slots + 2)]
     for stream in streams[:slots]:
-        next(stream)
+        next(chunk for chunk in stream if chunk.text)
     first, second = (next(stream).response_metadata["waiting"] for stream in streams[slots:])
     assert (first, second) == ([0], [1])
     for stream in streams:

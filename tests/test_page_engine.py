@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -143,14 +146,22 @@ def test_words_that_come_fast_are_shown_together() -> None:
 
 def test_the_adapters_of_the_model_can_be_chosen_once_it_is_loaded() -> None:
     made = page(Echo(adapters=("breast", "nerve")))
-    picker = made.progress()[made.chat.adapter]
+    picker = made.progress(desk())[made.chat.adapter]
     assert isinstance(picker, gr.Dropdown) and picker.visible
     assert [value for _, value in picker.choices] == ["", "breast", "nerve"]
 
 
+def test_the_picker_shows_what_the_desk_speaks_with() -> None:
+    made, here = page(Echo(adapters=("breast", "nerve"))), desk()
+    made.speak(here, "nerve")
+    assert made.progress(here)[made.chat.adapter].value == "nerve"
+    assert made.answered(here)[made.chat.adapter].value == "nerve"
+    assert made.clear(here)[made.chat.adapter].value == ""
+
+
 def test_without_an_adapter_there_is_nothing_to_choose() -> None:
     made = page(Echo())
-    assert not made.progress()[made.chat.adapter].visible
+    assert not made.progress(desk())[made.chat.adapter].visible
 
 
 def test_each_desk_speaks_with_the_adapter_it_chose() -> None:
@@ -167,7 +178,7 @@ def test_each_desk_speaks_with_the_adapter_it_chose() -> None:
 
 def elsewhere(scripted: Scripted) -> Assistant:
     contract = Contract(64, "pad", 1, "", 4096)
-    card = cards.Card("remote", "for tests", "-", "-", contract, 4, host=HOST)
+    card = cards.Card(f"openai:llava@http://{HOST}/v1", "for tests", "-", "-", contract, 4, host=HOST)
     return Assistant(Settings(), scripted, card)
 
 
@@ -177,10 +188,15 @@ def test_nothing_is_sent_before_the_person_agrees(scripted: Scripted) -> None:
     with pytest.warns(UserWarning, match=f"answers on {HOST}: agree"):
         list(made.ask(here, "Is it normal?", []))
     assert not scripted.history and not here.conversation.turns
-    made.agree(here)
+    made.chat.consent.agree(here)
     assert not made.chat.render(here)[made.chat.consent.strip].visible
     list(made.ask(here, "Is it normal?", []))
     assert len(scripted.history) == 1 and len(here.conversation.turns) == 1
+
+
+def test_the_strip_says_when_the_way_is_open_to_others(scripted: Scripted) -> None:
+    strip = page(elsewhere(scripted)).chat.consent.strip
+    assert "encrypt" in repr([getattr(each, "value", "") for each in strip.children])
 
 
 def test_a_draft_is_not_sent_either(scripted: Scripted) -> None:
@@ -192,7 +208,7 @@ def test_a_draft_is_not_sent_either(scripted: Scripted) -> None:
 
 def test_who_agreed_does_so_for_this_session_alone(scripted: Scripted) -> None:
     made, first, second = page(elsewhere(scripted)), desk(), desk()
-    made.agree(first)
+    made.chat.consent.agree(first)
     assert made.chat.render(second)[made.chat.consent.strip].visible
     made.clear(first)
     assert made.chat.render(first)[made.chat.consent.strip].visible
@@ -202,3 +218,45 @@ def test_a_model_on_this_machine_asks_for_no_agreement() -> None:
     made, here = page(Echo()), desk()
     assert not made.chat.render(here)[made.chat.consent.strip].visible
     assert Conversation().agreed == ()
+
+
+# What a visit costs
+
+
+class Weighty(Echo):
+    """An assistant that must never be copied, as one with a model's weights."""
+
+    def __deepcopy__(self, memo: object) -> Any:
+        raise AssertionError("the assistant was copied")
+
+
+def test_a_visit_copies_neither_the_assistant_nor_its_model() -> None:
+    with fakes.opened(Weighty()) as address:
+        with urllib.request.urlopen(address, timeout=30) as reply:
+            assert reply.status == 200
+        assert "Who?" in repr(visitor(address).predict("Who?", [], api_name="/ask"))
+
+
+def test_while_words_come_only_the_conversation_is_drawn() -> None:
+    made, here = page(Echo(reply="word " * 20)), desk()
+    parts = {part for update in made.ask(here, "Go on", []) for part in update}
+    assert parts == {made.desk, made.chat.chatbot, made.chat.box}
+    assert made.chat.basis in made.answered(here) and made.viewer.picture in made.answered(here)
+
+
+def test_clear_in_mid_answer_leaves_nothing_of_the_person_in_the_model() -> None:
+    engine = minds.engine("llava-15-7b")
+    engine._ends.clear()
+    card = replace(cards.card("llava-15-7b"), contract=Contract(112, "pad", 1, context=8192))
+    model = LocalModel(engine=engine, max_new_tokens=4000)
+    made, here = page(Assistant(Settings(max_new_tokens=4000), model, card)), desk()
+    asking = threading.Thread(target=lambda: list(made.ask(here, "Go on and on", [])))
+    asking.start()
+    deadline = time.monotonic() + 60
+    while not engine.writing and time.monotonic() < deadline:
+        time.sleep(0.01)
+    made.clear(here)
+    asking.join(60)
+    assert kept(engine) == set() and not engine.busy
+    assert not list(engine._features._kept) and not list(engine.reader._prepared._kept)
+    engine.close()

@@ -63,6 +63,13 @@ def test_a_conversation_that_goes_on_takes_the_place_of_its_beginning() -> None:
     assert prefixes.nbytes == 3 * BYTES
 
 
+def test_what_is_kept_already_is_not_kept_again() -> None:
+    prefixes = Prefixes(1000 * BYTES)
+    prefixes.keep("o", "", keys(1, 2, 3, 4), layers(4))
+    prefixes.keep("o", "", keys(1, 2, 3), layers(3))
+    assert prefixes.nbytes == 4 * BYTES
+
+
 def test_the_least_used_goes_first_when_there_is_no_room() -> None:
     clock = Clock()
     prefixes = Prefixes(5 * BYTES, clock)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chat_app.errors import ModelError
-from chat_app.models.local.queue import Job, Queue
+from chat_app.models.local.queue import MOST_OF_ONE, Job, Queue
 
 
 def job(owner: str) -> Job:
@@ -28,7 +28,7 @@ def test_owners_take_turns() -> None:
 
 def test_a_newcomer_waits_for_one_turn_of_everybody_at_most() -> None:
     queue = Queue()
-    for _ in range(10):
+    for _ in range(MOST_OF_ONE):
         queue.put(job("ann"))
     first = queue.get()
     late = job("bob")
@@ -42,6 +42,15 @@ def test_a_full_queue_says_so() -> None:
     queue.put(job("bob"))
     with pytest.raises(ModelError, match="Too many questions"):
         queue.put(job("cid"))
+
+
+def test_one_person_cannot_fill_it() -> None:
+    queue = Queue()
+    for _ in range(MOST_OF_ONE):
+        queue.put(job("ann"))
+    with pytest.raises(ModelError, match="of yours"):
+        queue.put(job("ann"))
+    queue.put(job("bob"))
 
 
 def test_cancelled_jobs_leave_their_place() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -18,7 +20,7 @@ import pytest
 import servers
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from orthanc import free_port
-from servers import ADAPTER, MODEL, PAGES, Fake, Talk, fake
+from servers import ADAPTER, MODEL, PAGES, Fake, Talk, fake, is_at_rest
 
 from chat_app import settings as settings_module
 from chat_app.errors import ChatAppError, ModelError, SetupError
@@ -53,10 +55,6 @@ def fault(model: RemoteModel, **kwargs: Any) -> ChatAppError:
     with pytest.raises(ChatAppError) as caught:
         told(model, **kwargs)
     return caught.value
-
-
-def readers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "model-server"]
 
 
 # What is sent
@@ -152,18 +150,51 @@ def test_a_name_like_one_of_openai_changes_nothing(name: str) -> None:
     assert body["messages"][0]["role"] == "system"
 
 
-def test_nothing_meant_for_openai_goes_to_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("API_KEY", "ORG_ID", "PROJECT_ID", "ADMIN_KEY", "BASE_URL", "API_BASE", "PROXY"):
-        monkeypatch.setenv(f"OPENAI_{name}", f"http://127.0.0.1:1/zq{name}")
+def meant_for_openai() -> set[str]:
+    """The names of variables in the sources of what asks."""
+    import langchain_openai
+    import openai
+
+    roots = [Path(str(each.__file__)).parent for each in (openai, langchain_openai)]
+    sources = [path.read_text(encoding="utf-8") for root in roots for path in root.rglob("*.py")]
+    return {name for text in sources for name in re.findall(r"\b(?:AZURE_)?OPENAI_[A-Z0-9_]+", text)}
+
+
+CUSTOM = (
+    "Authorization: Bearer zq\nHost: zq.example\nuser-agent: zq\nX-Zq: zq\nCookie: zq\nAccept: zq\n"
+    "content-type: multipart/form-data; boundary=zq\nContent-Length: 7\nTransfer-Encoding: zq\nZq: zq\u00e9"
+)
+
+
+@pytest.mark.parametrize(("key", "sent"), [("", "none"), (KEY, KEY)])
+def test_nothing_meant_for_openai_goes_to_another_server(
+    key: str, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = meant_for_openai()
+    assert {"OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_BASE_URL", "OPENAI_PROXY"} <= names
+    for name in names:
+        monkeypatch.setenv(name, f"http://127.0.0.1:1/zq{name}")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", CUSTOM)
     monkeypatch.setenv("LANGSMITH_GATEWAY", "true")
     monkeypatch.setenv("LANGSMITH_GATEWAY_API_KEY", "zqgateway")
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with fake() as running:
-        assert told(opened(running, api_key="")) == ANSWER
+        assert told(opened(running, api_key=key)) == ANSWER
     assert all(set(each) <= line.HEADERS for each in running.headers)
-    assert {each["authorization"] for each in running.headers} == {"Bearer none"}
-    assert "zq" not in json.dumps([running.headers, running.asked]).replace("Zq", "")
+    assert {each["authorization"] for each in running.headers} == {f"Bearer {sent}"}
+    assert {each["host"] for each in running.headers} == {running.url.split("/")[2]}
+    assert {each["user-agent"] for each in running.headers} == {line.AGENT}
+    shown = json.dumps([running.headers, running.asked]).replace("Zq", "").replace(KEY, "")
+    assert "zq" not in shown
+
+
+def test_headers_that_openai_would_set_are_set_again() -> None:
+    headers = {"authorization": "Bearer zq", "host": "zq", "User-Agent": "zq", "X-Zq": "zq"}
+    request = faults.HTTP.Request("GET", "http://127.0.0.1:8000/v1", headers=headers)
+    line._Bare("ours")(request)
+    ours = {"authorization": "Bearer ours", "host": "127.0.0.1:8000", "user-agent": line.AGENT}
+    assert dict(request.headers) == ours
 
 
 def test_the_key_is_sent_and_shown_nowhere() -> None:
@@ -175,7 +206,23 @@ def test_the_key_is_sent_and_shown_nowhere() -> None:
     assert KEY not in shown
 
 
-def test_tokens_are_never_counted_too_few() -> None:
+@pytest.mark.parametrize("key", [f" {KEY}\n", f"\t{KEY} "])
+def test_a_key_is_taken_without_the_space_around_it(key: str) -> None:
+    with fake() as running:
+        told(opened(running, api_key=key))
+    assert {each["authorization"] for each in running.headers} == {f"Bearer {KEY}"}
+
+
+@pytest.mark.parametrize("key", ["sk-zqé", "sk zq", "sk-\nzq", "sk-\x00zq", "„sk-zq“"])
+def test_what_can_be_no_key_is_refused_and_not_repeated(key: str) -> None:
+    with fake() as running, pytest.raises(SetupError, match="LIGHTBOX_API_KEY") as caught:
+        opened(running, api_key=key)
+    assert_told_little(caught.value)
+    assert "zq" not in str(caught.value)
+    assert not running.pages
+
+
+def test_tokens_are_hardly_counted_too_few() -> None:
     # Counted with Mistral's SentencePiece of 32k, the tokenizer of LLaVA-Med, without its first token.
     counted = {
         "Where are the lungs?": 6,
@@ -184,6 +231,9 @@ def test_tokens_are_never_counted_too_few() -> None:
         "Wo liegt die Lunge? Größere Veränderung, Ödem.": 17,
         "肺在哪里 请描述这张图像": 17,
         "| ct | 60 | 0.767  | 0.733 | 0.117 | 0.675 |": 38,
+        "Pt c/o SOB, PMHx HTN DM2 CKD": 18,
+        "Pt c/o SOB, PMHx HTN DM2 CKD. Hx of CABG x3, AFib on ASA/NSAIDs, s/p TAVR; r/o PE vs PNA": 52,
+        "pht bx dx tx sx fx hx": 12,
     }
     model = RemoteModel(line=None, server=SERVERS["vllm"])
     for text, tokens in counted.items():
@@ -216,6 +266,10 @@ def starting() -> servers.Script:
     return script
 
 
+def ending(reason: object) -> servers.Script:
+    return lambda talk: talk.begin().say(ANSWER).chunk({}, reason).close()
+
+
 WHOLE: dict[str, servers.Script] = {
     "an ordinary answer": servers.answers,
     "several tokens a chunk": lambda talk: talk.begin().say("The lungs are", " clear.").end(),
@@ -223,14 +277,16 @@ WHOLE: dict[str, servers.Script] = {
     "no end of the transfer": lambda talk: talk.begin().say(ANSWER).chunk({}, "stop").cut(),
     "crumbs": crumbs,
     "at the third try": starting(),
+    **{f"ended by {reason}": ending(reason) for reason in ("length", "eos", "eos_token", "stop_sequence")},
 }
 
 
 @pytest.mark.parametrize("script", WHOLE.values(), ids=WHOLE)
 def test_a_whole_answer_is_given(script: servers.Script) -> None:
     with fake(script) as running:
-        assert told(opened(running)) == ANSWER
-    assert not readers()
+        model = opened(running)
+        assert told(model) == ANSWER
+    assert is_at_rest(model)
 
 
 def test_the_last_chunk_says_what_the_server_read() -> None:
@@ -246,6 +302,14 @@ def test_the_last_chunk_is_silent_where_the_server_is() -> None:
         *_, last = model.stream([question()])
         assert (last.chunk_position, last.response_metadata) == ("last", {})
         assert model.invoke([question()]).text == ANSWER
+
+
+def test_the_last_chunk_says_when_the_answer_reached_its_longest_length() -> None:
+    with fake(ending("length")) as running:
+        model = opened(running)
+        *_, last = model.stream([question()])
+        assert last.response_metadata == {"truncated": True}
+        assert model.invoke([question()]).response_metadata["truncated"] is True
 
 
 def said(message: str, **more: Any) -> dict[str, Any]:
@@ -298,6 +362,18 @@ BAD: dict[str, tuple[servers.Script, type[ChatAppError], str]] = {
     "cut": (lambda talk: talk.begin().say("The lungs").cut(), ModelError, faults.BROKEN),
     "cut at once": (lambda talk: talk.cut(), ModelError, faults.BROKEN),
     "no reason": (lambda talk: talk.begin().say("The").event("[DONE]").close(), ModelError, faults.BROKEN),
+    "brackets": (streaming("[" * 100_000), ModelError, faults.GARBAGE),
+    "filtered": (ending("content_filter"), ModelError, faults.FILTERED),
+    "aborted": (ending("abort"), ModelError, faults.ENDED),
+    "given up": (ending("error"), ModelError, faults.ENDED),
+    "repeating": (ending("repetition"), ModelError, faults.ENDED),
+    "a reason in parts": (ending({"type": "abort", "message": "Zqbody"}), ModelError, faults.ENDED),
+    "a reason as a list": (ending(["stop"]), ModelError, faults.ENDED),
+    "filtered and cut": (
+        lambda talk: talk.begin().say("The").chunk({}, "content_filter").cut(),
+        ModelError,
+        faults.FILTERED,
+    ),
     "error inside": (streaming(said("")), ModelError, "in the middle of its answer"),
     "error in words": (streaming({"error": "Zqbody"}), ModelError, "in the middle of its answer"),
     "long inside": (streaming(said(SGLANG_LONG)), ModelError, faults.LONG),
@@ -309,11 +385,12 @@ def test_what_goes_wrong_is_said_in_one_sentence(
     script: servers.Script, kind: type[ChatAppError], words: str
 ) -> None:
     with fake(script) as running:
-        error = fault(opened(running))
+        model = opened(running)
+        error = fault(model)
     assert type(error) is kind
     assert words in str(error)
     assert_told_little(error)
-    assert not readers()
+    assert is_at_rest(model)
 
 
 def assert_told_little(error: ChatAppError) -> None:
@@ -361,7 +438,7 @@ def test_patience_ends(pauses: tuple[float, float]) -> None:
         assert str(fault(model)) == faults.SLOW
         assert time.monotonic() - began < 2
         assert running.gone.wait(1)
-    assert not readers()
+    assert is_at_rest(model)
 
 
 def openai_faults() -> list[type[Exception]]:
@@ -459,25 +536,94 @@ LEFT: dict[str, servers.Script] = {
 @pytest.mark.parametrize("script", LEFT.values(), ids=LEFT)
 def test_leaving_closes_the_line_at_once(script: servers.Script, caplog: pytest.LogCaptureFixture) -> None:
     with fake(script) as running:
-        stream = opened(running).stream([question()])
+        model = opened(running)
+        stream = model.stream([question()])
         next(stream)
         began = time.monotonic()
         stream.close()  # type: ignore[attr-defined]
         assert running.gone.wait(1)
         assert time.monotonic() - began < 1
-    assert not readers()
+        assert is_at_rest(model)
     assert not caplog.records
 
 
 def test_leaving_while_it_waits_to_try_again_is_as_quick() -> None:
     with fake(refusing(429, None, Retry_After="30", Retry_After_Ms="30000")) as running:
-        stream = opened(running).stream([question()])
+        model = opened(running)
+        stream = model.stream([question()])
         next(stream)
         began = time.monotonic()
         stream.close()  # type: ignore[attr-defined]
         assert time.monotonic() - began < 1
     assert len(running.asked) == 1
-    assert not readers()
+    assert is_at_rest(model)
+
+
+def test_leaving_one_question_leaves_the_others_alone() -> None:
+    met = threading.Barrier(2, timeout=5)
+
+    def together(talk: Talk) -> None:
+        talk.begin().say("The lungs")
+        met.wait()
+        time.sleep(0.3)
+        talk.say(" are clear.").end()
+
+    with fake(together) as running:
+        model = opened(running)
+        left, other = model.stream([question()]), model.stream([question()])
+        next(left)
+        said = str(next(other).text)
+        left.close()  # type: ignore[attr-defined]
+        assert said + "".join(str(chunk.text) for chunk in other) == ANSWER
+
+
+def test_questions_in_a_row_share_a_connection() -> None:
+    with fake() as running:
+        model = opened(running)
+        for _ in range(3):
+            told(model)
+    assert len(set(running.lines)) == 1
+
+
+def test_a_connection_that_was_left_is_not_used_again() -> None:
+    def script(talk: Talk) -> None:
+        talk.begin().say("The lungs")
+        if len(running.asked) == 1:
+            talk.wait()
+        else:
+            talk.say(" are clear.").end()
+
+    with fake(script) as running:
+        model = opened(running)
+        stream = model.stream([question()])
+        next(stream)
+        stream.close()  # type: ignore[attr-defined]
+        assert told(model) == ANSWER
+    assert len(set(running.lines)) == 2
+
+
+def test_a_connection_that_the_server_closed_is_made_anew() -> None:
+    def closing(talk: Talk) -> None:
+        servers.answers(talk)
+        talk.handler.close_connection = True
+
+    with fake(closing) as running:
+        model = opened(running)
+        assert [told(model) for _ in range(3)] == [ANSWER] * 3
+    assert len(running.asked) == 3
+
+
+def test_the_thread_that_reads_ends_with_the_model() -> None:
+    before = set(threading.enumerate())
+    with fake() as running:
+        model = opened(running)
+        told(model)
+        threads = [each for each in threading.enumerate() if each.name == "model-server"]
+        (thread,) = set(threads) - before
+        del model
+        gc.collect()
+        thread.join(2)
+    assert not thread.is_alive()
 
 
 def test_two_ask_at_once() -> None:
@@ -521,59 +667,6 @@ def test_nothing_is_logged_of_what_is_asked(
 # Naming and finding it
 
 
-@pytest.mark.parametrize(
-    ("name", "model", "url", "host"),
-    [
-        ("openai:llava@http://127.0.0.1:8000/v1", "llava", "http://127.0.0.1:8000/v1", ""),
-        ("openai:llava@http://127.3.4.5:8000", "llava", "http://127.3.4.5:8000/v1", ""),
-        ("openai:llava:7b@http://localhost:11434/v1/", "llava:7b", "http://localhost:11434/v1", ""),
-        ("openai:llava@http://LOCALHOST", "llava", "http://LOCALHOST/v1", ""),
-        ("openai:llava@http://[::1]:8000/v1", "llava", "http://[::1]:8000/v1", ""),
-        ("openai:org/m@main@https://gpu.example/v1", "org/m@main", "https://gpu.example/v1", "gpu.example"),
-        ("openai:m@https://gpu.example:8443/a/v1", "m", "https://gpu.example:8443/a/v1", "gpu.example:8443"),
-        ("openai:m@http://10.0.0.7:8000", "m", "http://10.0.0.7:8000/v1", "10.0.0.7:8000"),
-        ("openai:m@http://localhost.example", "m", "http://localhost.example/v1", "localhost.example"),
-        ("openai:m@http://127.0.0.1.example", "m", "http://127.0.0.1.example/v1", "127.0.0.1.example"),
-    ],
-)
-def test_a_name_says_which_model_and_where(name: str, model: str, url: str, host: str) -> None:
-    place = remote.address.parsed(name)
-    assert (place.model, place.url, place.elsewhere) == (model, url, host)
-    card = cards.card(name)
-    assert (card.name, card.host, card.label, card.weights) == (name, host, remote.LABEL, None)
-
-
-@pytest.mark.parametrize(
-    "rest",
-    [
-        "",
-        "llava",
-        "@http://127.0.0.1:8000",
-        " @http://127.0.0.1:8000",
-        "llava@",
-        "llava@127.0.0.1:8000",
-        "llava@ftp://127.0.0.1",
-        "llava@http://",
-        "llava@http://:8000",
-        "llava@http://host:port",
-        "llava@http://host:0",
-        "llava@http://host:99999",
-        "llava@http://[::1",
-        "llava@http://ho st",
-        "llava@http://host/\nv1",
-        "llava@http://host?key=zqsecret",
-        "llava@http://host/v1?",
-        "llava@http://host/v1#zqsecret",
-        "llava@http://zquser:zqsecret@host/v1",
-        "http://zquser:zqsecret@host/v1",
-    ],
-)
-def test_a_malformed_name_is_refused_and_not_repeated(rest: str) -> None:
-    with pytest.raises(SetupError) as caught:
-        cards.card(f"openai:{rest}")
-    assert "zq" not in str(caught.value)
-
-
 def test_a_model_that_is_known_keeps_its_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     known = cards.card("nano")
     served = cards.card("openai:Nano@http://gpu.example/v1")
@@ -613,11 +706,25 @@ def test_llama_cpp_is_told_by_its_header_while_it_loads() -> None:
         assert opened(running).server == SERVERS["llama.cpp"]
 
 
-ODD: list[Any] = [404, 500, b"", b"\xff", b"[", [], 7.0, "x", None, {}, {"data": 3}, {"data": [3]}]
+ODD: list[Any] = [
+    404,
+    500,
+    b"",
+    b"\xff",
+    b"[",
+    b"[" * 100_000,
+    [],
+    7.0,
+    "x",
+    None,
+    {},
+    {"data": 3},
+    {"data": [3]},
+]
 ODD += [{"data": [{"id": 5, "owned_by": {}}]}, {"data": {"id": "x"}}, {"version": None, "paths": []}]
 
 
-@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:40])
 def test_nonsense_makes_it_a_server_of_no_known_kind(odd: Any) -> None:
     pages = dict.fromkeys(["/v1/models", "/version", "/api/version", "/props", "/get_model_info"], odd)
     with fake(pages=pages | {"/openapi.json": odd}) as running:
@@ -660,9 +767,38 @@ def test_a_model_that_is_not_listed_is_refused_where_lists_are_whole() -> None:
         opened(running)
 
 
+def tagged(**lines: Any) -> dict[str, Any]:
+    """Ollama's pages where its list of models has these beside an ordinary one."""
+    models = [
+        {"name": "other:latest", "remote_host": "https://ollama.com:443"},
+        {"name": "llava:latest"} | lines,
+    ]
+    return PAGES["ollama"] | {"/api/tags": {"models": [7, *models]}}
+
+
+def test_a_model_that_ollama_asks_elsewhere_is_refused_under_another_name() -> None:
+    pages = tagged(remote_host="https://ollama.com:443", remote_model="qwen3-vl:235b")
+    with fake(pages=pages) as running:
+        with pytest.raises(SetupError, match="whose tag says cloud") as caught:
+            opened(running)
+        assert_told_little(caught.value)
+        cloud = settings_module.load({}, {})
+        remote.load(cards.card(f"openai:llava:cloud@{running.url}"), cloud, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "page", [404, b"[", [], {"models": 3}, {"models": [{"name": 3, "remote_host": "x"}]}]
+)
+def test_an_ollama_that_lists_nothing_of_the_kind_is_asked(page: Any) -> None:
+    for pages in (tagged(), PAGES["ollama"] | {"/api/tags": page}):
+        with fake(pages=pages) as running:
+            assert told(opened(running)) == ANSWER
+
+
 def test_naming_a_server_imports_nothing_heavy() -> None:
     code = (
-        "import sys, chat_app.models.cards as c; c.card('openai:x@http://127.0.0.1:1'); print(*sys.modules)"
+        "import sys, chat_app.models.cards as c, chat_app.models.remote as r; n = 'openai:x@http://10.0.0.7';"
+        " c.card(n); assert r.warning(n); print(*sys.modules)"
     )
     root = Path(__file__).parent.parent
     loaded = subprocess.run(

@@ -16,7 +16,7 @@ from chat_app.errors import InputError, SetupError
 if TYPE_CHECKING:
     from chat_app.assistant import Assistant
     from chat_app.dicomweb import Server
-    from chat_app.models.cards import Card
+    from chat_app.models.cards import Card, Weights
     from chat_app.models.fit import Machine
     from chat_app.records import Answer, Box, Conversation, Image, Report
 
@@ -126,12 +126,13 @@ def _server(options: argparse.Namespace) -> Server:
 def models(options: argparse.Namespace) -> int:
     from chat_app.models import cards, fit
 
-    here = fit.machine()
+    here, chosen = fit.machine(), settings.load()
+    known = [cards.chosen(replace(chosen, model=card.name)) for card in cards.known()]
     if options.json:
-        print(_json({"machine": asdict(here), "models": [_model_data(card, here) for card in cards.known()]}))
+        print(_json({"machine": asdict(here), "models": [_model_data(card, here) for card in known]}))
         return 0
-    for card in cards.known():
-        print("\n".join(_model_lines(card, here)))
+    for card in known:
+        print("\n    ".join(_model_lines(card, here)))
     return 0
 
 
@@ -144,16 +145,26 @@ def _model_data(card: Card, here: Machine) -> dict[str, Any]:
 def _model_lines(card: Card, here: Machine) -> list[str]:
     from chat_app.models import fit
 
-    found, sizes = fit.choose(card, here), fit.sizes(card, here)
-    gate = f"; accept its terms first, on {card.weights.gate}" if card.weights and card.weights.gate else ""
-    held = ", ".join(f"{fit.gib(size)} in {dtype}" for dtype, size in sizes.items()) or "come with Lightbox"
+    found, contract = fit.choose(card, here), card.contract
+    sizes = ", ".join(f"{fit.gib(size)} in {dtype}" for dtype, size in fit.sizes(card, here).items())
     verdict = f"yes, in {found.dtype}" if found.fits else "no"
     return [
         f"{card.name:16} {card.label}",
-        f"    licence: {card.licence}{gate}",
-        f"    weights: {held}",
-        f"    context: {card.contract.context:,} tokens, {card.image_tokens} of them for a picture",
-        f"    fits here: {verdict}, because {found.reason}",
+        f"for: {card.about}",
+        f"licence: {card.licence}",
+        *(_files(card.weights) if card.weights else ["files: come with Lightbox"]),
+        f"pictures: {contract.described}, {card.image_tokens} tokens each",
+        *([f"weights: {sizes}"] if sizes else []),
+        f"context: {contract.context:,} tokens",
+        f"fits here: {verdict}, because {found.reason}",
+    ]
+
+
+def _files(weights: Weights) -> list[str]:
+    gate = f"; its terms are accepted first, on {weights.gate}" if weights.gate else ""
+    return [
+        f"files: {weights.repo}, {weights.revision}{gate}",
+        f"known from: {'; '.join(weights.sources)}",
     ]
 
 
@@ -176,13 +187,14 @@ def evaluate(options: argparse.Namespace) -> int:
     from chat_app import evaluation
 
     chosen = _settings(options, temperature=0.0)
+    agreed = _agreed(options, chosen)  # before its server is so much as greeted
     result = evaluation.evaluate(
         _loaded(chosen),
         options.data,
         options.split,
         names=options.task,
         limit=options.limit,
-        agreed=_agreed(options, chosen),
+        agreed=agreed,
         say=_progress,
     )
     print(_json(evaluation.as_data(result)) if options.json else evaluation.as_text(result))
@@ -215,13 +227,15 @@ def _settings(options: argparse.Namespace, **others: Any) -> settings.Settings:
 
 def _agreed(options: argparse.Namespace, chosen: settings.Settings) -> tuple[str, ...]:
     """The machine that may be sent to: that of the model, when the person agreed."""
-    from chat_app.models import cards
+    from chat_app.models import cards, remote
 
     host = cards.card(chosen.model).host
     if host and not options.agree:
         raise InputError(
             f"This model answers on {host}, and pictures and questions would be sent there: pass --agree."
         )
+    if warning := remote.warning(chosen.model) if host else "":
+        print(f"lightbox: {warning}", file=sys.stderr)
     return (host,) if host else ()
 
 

@@ -5,14 +5,13 @@ It is dicomweb-client over requests, both silenced, because their logs hold whol
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from chat_app import hosts
 from chat_app.dicomweb import worklist
 from chat_app.errors import ChatAppError, InputError, SetupError, TooLarge
 from chat_app.imaging.limits import MEGA, Limits
@@ -163,12 +162,8 @@ def checked(url: str) -> str:
     Raises:
         SetupError: it is not of http or https, or holds credentials, a query or a fragment.
     """
-    try:
-        parts = urlsplit(url.strip())
-        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_whole = False
-    if not is_whole:
+    parts = hosts.split(url.strip())
+    if not parts:
         raise SetupError("The DICOMweb server needs an address such as https://pacs.example/dicom-web.")
     if "@" in parts.netloc:
         raise SetupError("The DICOMweb server's address holds a user or password: give those by themselves.")
@@ -179,17 +174,9 @@ def checked(url: str) -> str:
 
 def warning(url: str) -> str:
     """What the user must know of this address, "" when nothing."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
+    if not hosts.is_open(url):
         return ""
     return "The DICOMweb server is asked over plain http: others on the network can read what is sent."
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @contextmanager

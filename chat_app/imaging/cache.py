@@ -34,6 +34,8 @@ class Cache(Generic[T]):
         self._kept: LRUCache[Key, T] = LRUCache(most_bytes, getsizeof=weigh)
         self._under_way: dict[Key, Future[T]] = {}
         self._gone: deque[Hashable] = deque()
+        # Under way for an owner who is gone: waited for, and then not kept.
+        self._late: set[Key] = set()
         self._lock = Lock()
         self._weigh = weigh
 
@@ -75,13 +77,16 @@ class Cache(Generic[T]):
 
     def _keep(self, key: Key, made: Future[T]) -> None:
         with self._lock:
-            del self._under_way[key]
-            if made.exception() is None and self._weigh(made.result()) <= self._kept.maxsize:
-                self._kept[key] = made.result()
             self._drop()
+            del self._under_way[key]
+            fits = made.exception() is None and self._weigh(made.result()) <= self._kept.maxsize
+            if fits and key not in self._late:
+                self._kept[key] = made.result()
+            self._late.discard(key)
 
     def _drop(self) -> None:
         while self._gone:
             owner = self._gone.popleft()
+            self._late.update(key for key in self._under_way if key[0] == owner)
             for key in [key for key in self._kept if key[0] == owner]:
                 del self._kept[key]

@@ -6,6 +6,7 @@ them, and card.toml.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from dataclasses import dataclass
@@ -26,20 +27,24 @@ MAY = {"data", "limits", "metrics", "modalities", "training"}
 class AdapterCard:
     """One adapter: the model it was trained on, by card name and hash of its weights, and what it is for.
 
-    modalities: DICOM modalities for which the page suggests it. limits: what it must not be used for.
+    modalities: DICOM modalities it is for. limits: what it must not be used for. fault: why its card cannot
+    be read, "" when it can.
     """
 
     name: str
     folder: Path
-    base: str
-    base_sha256: str
-    about: str
-    licence: str
+    base: str = ""
+    base_sha256: str = ""
+    about: str = ""
+    licence: str = ""
     modalities: tuple[str, ...] = ()
     limits: str = ""
+    fault: str = ""
 
     def misfit(self, model: str, sha256: str) -> str:
         """Why this adapter cannot be used with these weights, as a sentence; "" when it can."""
+        if self.fault:
+            return self.fault
         if self.base != model:
             return f"The adapter {self.name} is for {self.base}, not for {model}: choose one made for it."
         if self.base_sha256 != sha256:
@@ -51,17 +56,26 @@ class AdapterCard:
 
 
 def found(folder: str = "") -> tuple[AdapterCard, ...]:
-    """The card of every adapter in that folder, or in Lightbox's own, by name.
+    """The card of every adapter in that folder, or in Lightbox's own, by name; a faulty one says its fault.
 
     Raises:
-        SetupError: a card is missing or wrong.
+        SetupError: there is no such folder.
     """
-    place = Path(folder) if folder else next((each for each in FOLDERS if each.is_dir()), None)
+    place = Path(folder).expanduser() if folder else next((each for each in FOLDERS if each.is_dir()), None)
     if place is None:
         return ()
-    if not place.is_dir():
+    if not os.path.isdir(place):  # pathlib raises where a folder may not be looked into
         raise SetupError("The folder of adapters is not there: name another with LIGHTBOX_ADAPTERS.")
-    return tuple(card(each) for each in sorted(place.iterdir()) if (each / "adapter_config.json").is_file())
+    folders = sorted(each for each in place.iterdir() if (each / "adapter_config.json").is_file())
+    return tuple(map(_card_or_fault, folders))
+
+
+def _card_or_fault(folder: Path) -> AdapterCard:
+    """One that is half written must not keep the others from being used."""
+    try:
+        return card(folder)
+    except SetupError as error:
+        return AdapterCard(folder.name, folder, fault=str(error))
 
 
 def card(folder: Path) -> AdapterCard:

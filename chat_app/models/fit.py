@@ -108,7 +108,8 @@ def choose(card: Card, machine: Machine, wanted: str = "") -> Fit:
     """
     weights = card.weights
     if weights is None:
-        return Fit("fp32", True, 0, f"it runs on {card.host}" if card.host else "it is small")
+        served = f"it runs on {card.host or 'a server'}"
+        return Fit("fp32", True, 0, served if card.name.startswith(cards.SERVED) else "it is small")
     if wanted:
         _check(weights, machine, wanted)
         return _fit(card, weights, machine, wanted, "it was asked for")
@@ -140,10 +141,9 @@ def _preferred(weights: Weights, machine: Machine) -> list[tuple[str, str]]:
         "fp16": "this GPU has no bf16",
         "fp32": "this GPU has no bf16, and fp16 does not hold this model's numbers",
     }
-    # In int8 the large numbers are multiplied in fp16. Both save memory, not time.
-    smaller = [dtype for dtype in QUANTISED if dtype != "int8" or weights.half]
-    ways = [(dtype, f"{first} does not fit, and this is smaller, not faster") for dtype in smaller]
-    return [(first, why[first]), *(ways if machine.bitsandbytes else [])]
+    # int8 is larger than NF4 and was the slower one (bitsandbytes, issue 490): only who asks gets it.
+    smaller = ("nf4", f"{first} does not fit, and this is smaller, not faster")
+    return [(first, why[first]), *([smaller] if machine.bitsandbytes else [])]
 
 
 def _check(weights: Weights, machine: Machine, wanted: str) -> None:
@@ -235,7 +235,11 @@ def fetched(weights: Weights) -> bool:
     index = cached(weights, INDEX)
     if index is None:
         return cached(weights, SINGLE) is not None
-    names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # A damaged list: as good as none, and fetching again mends it.
+        return False
     return all(cached(weights, name) for name in names)
 
 

@@ -48,7 +48,7 @@ class ModelId:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Nothing has been written yet: how many questions come first; 0 while the model reads this one."""
+    """Nothing was written just now. before: how many questions come first; 0 once this one is being read."""
 
     before: int
 

@@ -261,6 +261,17 @@ class Contract:
     windows: Mapping[str, tuple[str | Window, ...]] = field(default_factory=dict)
     regions: bool = False
 
+    @property
+    def described(self) -> str:
+        """How pictures are fed, in words."""
+        several = f", at most {self.most_images} at once" if self.most_images > 1 else ", one at a time"
+        windows = [
+            f"{modality} under {', '.join(w if isinstance(w, str) else w.description for w in wanted)}"
+            for modality, wanted in self.windows.items()
+        ]
+        fitted = "padded" if self.resize == "pad" else "squashed"
+        return "; ".join([f"{fitted} to {self.size} x {self.size}{several}", *windows])
+
 
 @dataclass(frozen=True, eq=False)
 class View:

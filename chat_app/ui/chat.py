@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -35,9 +35,8 @@ PACE_SECONDS = 0.05
 class Pane:
     """The middle of the page: components and the one assistant; everything of a user is on the desk."""
 
-    def __init__(self, assistant: Assistant, loading: Loading, beside: Callable[[Desk], Update]) -> None:
-        """beside: draws what changes with every answer outside this pane."""
-        self.assistant, self.loading, self.beside = assistant, loading, beside
+    def __init__(self, assistant: Assistant, loading: Loading) -> None:
+        self.assistant, self.loading = assistant, loading
         self.several = assistant.card.contract.most_images > 1
         self.chatbot = gr.Chatbot(
             label="Conversation",
@@ -51,7 +50,7 @@ class Pane:
             elem_id="chat",
         )
         self.about = gr.CheckboxGroup([], label="Ask about", visible=False, elem_id="about")
-        self.consent = consent.Pane(assistant.card.host)
+        self.consent = consent.Pane(assistant.card.host, assistant.card.name)
         self.caution = caution.Pane()
         self.region = gr.Markdown(visible=False, elem_id="region")
         self.box = gr.Textbox(
@@ -91,7 +90,7 @@ class Pane:
             words = html.unescape(question) or turns[number].question
             yield from self._turn(desk, words, turns[number].images, number, turns[number].region)
         else:
-            yield self.render(desk) | self.beside(desk)
+            yield self.at_rest(desk)
 
     def undo(self, desk: Desk, message: int) -> Update:
         """Takes back the question of that message and all after it; its words return to the box."""
@@ -100,30 +99,40 @@ class Pane:
         turns = desk.conversation.turns[number:]
         desk.conversation = desk.conversation.before(number)
         words = turns[0].question if turns else ""
-        return self.render(desk) | self.beside(desk) | {self.box: _box(words)}
+        return self.render(desk) | {self.box: _box(words)}
 
     def stop(self, desk: Desk) -> None:
         desk.stop("answer")
 
     def render(self, desk: Desk) -> Update:
         """Every component of the pane as this desk has it."""
-        names, choose = list(desk.names), self.several and len(desk.names) > 1
+        return self.at_rest(desk) | self.around(desk)
+
+    def at_rest(self, desk: Desk) -> Update:
+        """The conversation and the question box while nothing is being written."""
         return {
             self.chatbot: messages(desk.conversation),
+            self.box: gr.Textbox(submit_btn=True, stop_btn=False),
+        }
+
+    def around(self, desk: Desk) -> Update:
+        """All the rest, which does not change while an answer is being written."""
+        names, choose = list(desk.names), self.several and len(desk.names) > 1
+        return {
             self.about: gr.CheckboxGroup(names, value=list(self._about(desk)), visible=choose),
             self.region: self.drawn(desk),
-            self.box: gr.Textbox(submit_btn=True, stop_btn=False),
+            self.adapter: self.adapters(desk),
             self.basis: sources(desk.answer.statements) if desk.answer else "",
             **self.consent.render(desk),
             **self.caution.render(desk),
         }
 
-    def adapters(self) -> gr.Dropdown:
+    def adapters(self, desk: Desk) -> gr.Dropdown:
         """What the model can speak with, once it is loaded; nothing to choose where there is no adapter."""
         names = self.assistant.adapters
-        chosen = self.assistant.settings.adapter if names else ""
+        chosen = self.assistant.settings.adapter if desk.adapter is None else desk.adapter
         choices = [("none: the model as it came", ""), *((name, name) for name in names)]
-        return gr.Dropdown(choices, value=chosen, visible=bool(names))
+        return gr.Dropdown(choices, value=chosen if chosen in names else "", visible=bool(names))
 
     def drawn(self, desk: Desk) -> gr.Markdown:
         """The region in words, beside the question it will go with."""
@@ -170,7 +179,7 @@ class Pane:
                 if time.monotonic() - shown >= PACE_SECONDS:
                     shown = time.monotonic()
                     yield {self.chatbot: messages(earlier, question, text or queued(piece))}
-        yield self.render(desk) | self.beside(desk)
+        yield self.at_rest(desk)
 
 
 def messages(conversation: Conversation, question: str = "", words: str = "") -> list[dict[str, str]]:

@@ -74,10 +74,12 @@ class Page:
         # Not inside the layout: a component made there, if only for an update, would be laid out too.
         empty = Desk()
         self.whole = list(self.render(empty))
-        self.seen = list(self.viewer.render(empty))
         self.turning = list(self.turned(empty))
         self.listed = list(self.picker.render(empty))
-        self.said = [self.desk, *self.chat.render(empty), *self.seen]
+        self.besides = list(self.answered(empty))
+        self.said = [*self.chat.at_rest(empty), *self.besides]
+        # What changes while an answer comes; gradio makes every output anew at each update.
+        self.saying = [self.desk, *self.chat.at_rest(empty)]
         self.drafted = [self.desk, *self.report.render(empty)]
         with self.demo:
             self._wire_pictures()
@@ -86,7 +88,7 @@ class Page:
             self._wire_chat()
             self._wire_report()
             parts = [self.status, self.fetched, self.chat.adapter, self.timer]
-            self.timer.tick(self.progress, None, parts, **QUIET)
+            self.timer.tick(self.progress, self.desk, parts, **QUIET)
         self.demo.queue(default_concurrency_limit=8)
 
     def launch(self, *, opened: Callable[[str], object] = LOG.info, open_browser: bool = False) -> None:
@@ -112,7 +114,8 @@ class Page:
                 share=False,
                 **self.manner,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # gradio says it with a ValueError when the page it opened does not answer it within seconds.
             place = f"Port {self.settings.port} on {self.settings.host}"
             raise SetupError(f"{place} cannot be opened: choose another with --port.") from error
         self.loading.start()
@@ -134,8 +137,9 @@ class Page:
         }
 
     def _lay_out(self) -> None:
-        # gradio copies this empty desk for every session and calls `clear` when it forgets one.
-        self.desk = gr.State(Desk(), delete_callback=self.close)
+        # gradio copies this empty desk for every session, and calls back when it forgets one. A method would
+        # be copied too, at every visit, and with it the page, the assistant and the model's weights.
+        self.desk = gr.State(Desk(), delete_callback=lambda desk: self.close(desk))
         card = self.assistant.card
         gr.Markdown(f"{look.STANDING} Speaking: **{card.name}**, {card.label}.", elem_id="standing")
         self.status = gr.Markdown(visible=False, elem_id="status")
@@ -147,7 +151,7 @@ class Page:
                 self.installed = examples.row("Examples", examples.INSTALLED)
                 self.fetched = examples.row("Examples from the internet", examples.FETCHED, visible=False)
             with gr.Column(scale=6, min_width=340):
-                self.chat = chat.Pane(self.assistant, self.loading, self.viewer.render)
+                self.chat = chat.Pane(self.assistant, self.loading)
                 self.chat.evidence()
                 self.viewer.seen()
             with gr.Column(scale=5, min_width=320, elem_id="draft-column"):
@@ -160,14 +164,14 @@ class Page:
         parts = (pane.render(desk) for pane in panes)
         return functools.reduce(operator.or_, parts, {self.desk: desk})
 
-    def progress(self) -> Update:
+    def progress(self, desk: Desk) -> Update:
         """How far the model is and whether there is a network; asked again until both are known."""
         self.loading.start()
         words = self.loading.words
         return {
             self.status: gr.Markdown(words, visible=bool(words)),
             self.fetched: gr.Dataset(visible=self.network.reached),
-            self.chat.adapter: self.chat.adapters(),
+            self.chat.adapter: self.chat.adapters(desk),
             self.timer: gr.Timer(active=not (self.loading.ended and self.network.ended)),
         }
 
@@ -257,15 +261,11 @@ class Page:
     def speak(self, desk: Desk, adapter: str) -> None:
         desk.adapter = adapter
 
-    def agree(self, desk: Desk) -> Update:
-        self.chat.consent.agree(desk)
-        return self.chat.consent.render(desk)
-
     def forget(self, desk: Desk) -> Update:
         """Takes back every question; the pictures and the draft stay."""
         desk.halt("answer")
         desk.conversation = desk.conversation.before(0)
-        return {self.desk: desk} | self.chat.render(desk) | self.viewer.render(desk)
+        return self.chat.at_rest(desk) | self.answered(desk)
 
     def clear(self, desk: Desk) -> Update:
         self.close(desk)
@@ -281,6 +281,10 @@ class Page:
         yield {self.desk: desk}
         yield from self.chat.ask(desk, question, about)
 
+    def answered(self, desk: Desk) -> Update:
+        """All that an answer changes beside the conversation, once it has come."""
+        return {self.desk: desk} | self.chat.around(desk) | self.viewer.render(desk)
+
     def retry(self, desk: Desk, data: gr.RetryData) -> Iterator[Update]:
         yield from self.chat.again(desk, _message(data))
 
@@ -288,7 +292,7 @@ class Page:
         yield from self.chat.again(desk, _message(data), str(data.value))
 
     def undo(self, desk: Desk, data: gr.UndoData) -> Update:
-        return self.chat.undo(desk, _message(data))
+        return self.chat.undo(desk, _message(data)) | self.viewer.render(desk)
 
     def _wire_pictures(self) -> None:
         whole, desk, pane = self.whole, self.desk, self.intake
@@ -319,25 +323,27 @@ class Page:
         caution.leave.click(self.leave, desk, self.whole, **QUIET)
 
     def _wire_chat(self) -> None:
-        pane, desk, parts = self.chat, self.desk, self.said
+        pane, desk, parts, say = self.chat, self.desk, self.said, self.saying
         asked = [desk, pane.box, pane.about]
         # A question sent while another is being answered comes next; it is not lost.
-        pane.box.submit(self.ask, asked, parts, api_name="ask", trigger_mode="always_last", **MODEL)
-        pane.chatbot.retry(self.retry, desk, parts, api_visibility="private", **MODEL)
-        pane.chatbot.edit(self.edit, desk, parts, api_visibility="private", **MODEL)
+        for answered in (
+            pane.box.submit(self.ask, asked, say, api_name="ask", trigger_mode="always_last", **MODEL),
+            pane.chatbot.retry(self.retry, desk, say, api_visibility="private", **MODEL),
+            pane.chatbot.edit(self.edit, desk, say, api_visibility="private", **MODEL),
+        ):
+            answered.then(self.answered, desk, self.besides, **QUIET)
         pane.chatbot.undo(self.undo, desk, parts, **QUIET)
         pane.box.stop(pane.stop, desk, None, queue=False, **QUIET)
         pane.adapter.input(self.speak, [desk, pane.adapter], None, queue=False, **QUIET)
-        pane.consent.button.click(self.agree, desk, pane.consent.strip, queue=False, **QUIET)
+        pane.consent.button.click(pane.consent.agree, desk, pane.consent.strip, queue=False, **QUIET)
         pane.chatbot.clear(self.forget, desk, parts, **QUIET)
         pane.clear.click(self.clear, desk, self.whole, queue=False, api_name="clear", **SOFT)
 
     def _wire_report(self) -> None:
         pane, desk = self.report, self.desk
         texts = [desk, *pane.boxes]
-        parts = self.drafted
         known = [desk, pane.template, *pane.fields.values()]
-        pane.button.click(pane.draft, known, parts, api_name="draft", **MODEL)
+        pane.button.click(pane.draft, known, self.drafted, api_name="draft", **MODEL)
         pane.halt.click(pane.stop, desk, None, queue=False, **QUIET)
         for number, (box, basis) in enumerate(pane.slots):
             box.blur(functools.partial(pane.edit, number), [desk, box], basis, **QUIET)

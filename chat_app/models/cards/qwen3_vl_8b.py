@@ -21,7 +21,9 @@ CARD = Card(
         linear=6_945_767_424,
         rest=1_821_356_272,
         kv_bytes=2 * 2 * 36 * 8 * 128,
+        half=False,
         sources=(
+            "that float16 holds its numbers: not checked, and Qwen2.5-VL's it does not",
             "huggingface.co/Qwen/Qwen3-VL-8B-Instruct, model card and its history (licence, commit 0c351dd)",
             "transformers 5.24, Qwen3VLConfig (vision tower, patches of 16 merged two by two)",
             "lmstudio.ai/models/qwen/qwen3-vl-8b (8.77 billion weights, 36 layers, context of 256,000)",

@@ -10,6 +10,9 @@ from safetensors import SafetensorError
 from chat_app.errors import SetupError
 from chat_app.models.adapters import AdapterCard
 
+# What peft, safetensors and the file system raise for an adapter that is not as it must be.
+FAULTS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
+
 
 class Adapters:
     """The adapters that may be used with one model. Only the model's own thread may call `use`.
@@ -64,17 +67,41 @@ class Adapters:
             return
         self.check(name)
         # peft takes seconds to import, and most people use no adapter.
-        from peft import PeftModel
-        from peft.utils import load_peft_weights
+        from peft import PeftConfig
 
-        folder = self._cards[name].folder
+        folder = str(self._cards[name].folder)
         try:
-            # Before any layer is put into the model: one that cannot be filled would stay there.
-            load_peft_weights(str(folder), device="cpu")
-            if self._wrapped is None:
-                self._wrapped = PeftModel.from_pretrained(self._model, folder, adapter_name=name)
-            else:
-                self._wrapped.load_adapter(folder, adapter_name=name)
-        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+            config = PeftConfig.from_pretrained(folder)
+            if config.peft_type != "LORA" or config.bias != "none":
+                # Biases are written over the base's own, for everybody and for good.
+                raise SetupError(f"The adapter {name} is no LoRA, or trains biases: train it without them.")
+            self._put_in(name, folder, config)
+        except FAULTS as error:
+            self._take_out(name)
             raise SetupError(f"The adapter {name} cannot be read: its files are damaged.") from error
+
+    def _put_in(self, name: str, folder: str, config: Any) -> None:
+        from peft import PeftModel
+
+        config.inference_mode = True
+        if self._wrapped is None:
+            self._wrapped = PeftModel(self._model, config, adapter_name=name)
+        else:
+            self._wrapped.add_adapter(name, config)
+        if self._wrapped.load_adapter(folder, adapter_name=name).missing_keys:
+            # peft fills what is missing with random numbers, and says nothing.
+            raise ValueError("weights are missing")
         self._wrapped.eval()
+
+    def _take_out(self, name: str) -> None:
+        """Leaves the model as it was before that adapter was put in; none is on."""
+        if self._wrapped is None:
+            return
+        if list(self._wrapped.peft_config) == [name]:
+            self._wrapped.unload()
+            self._wrapped = None
+        else:
+            if name in self._wrapped.peft_config:
+                self._wrapped.delete_adapter(name)
+            self._wrapped.base_model.disable_adapter_layers()
+        self._on = ""

@@ -45,8 +45,9 @@ class Prefix:
 class Prefixes:
     """The conversations read last, at most `most_bytes` of keys and values.
 
-    Its tensors are never written to: transformers' DynamicLayer makes new ones as a conversation grows, so
-    that a beginning may be shared by any number of branches (Retry, Edit, a second conversation) as a view.
+    Its tensors are never written to: transformers' DynamicLayer makes new ones as a conversation grows. So
+    any number of branches (Retry, Edit, a second conversation) may begin with a view of the same tensors;
+    once it has grown, each has tensors of its own.
     """
 
     def __init__(self, most_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,13 +73,17 @@ class Prefixes:
         return [(keys[:, :, :length], values[:, :, :length]) for keys, values in best.layers]
 
     def keep(self, owner: str, adapter: str, keys: Keys, layers: Layers) -> None:
-        """Keeps what was read, in the place of the beginnings it goes on from.
+        """Keeps what was read in the place of the beginnings it goes on from, unless all of it is there.
 
         Without an owner nothing is kept: it could not be told whose it is.
         """
         fresh = Prefix(owner, adapter, keys, layers, self._clock())
         if not owner or not layers or fresh.nbytes > self.most_bytes:
             return
+        for prefix in self._kept:
+            if _goes_on(prefix, fresh):
+                prefix.used = fresh.used
+                return
         self._kept = [prefix for prefix in self._kept if not _goes_on(fresh, prefix)]
         self._kept.append(fresh)
         self.tidy()

@@ -6,6 +6,7 @@ import queue
 from collections.abc import Iterator
 from typing import Any
 
+from jinja2 import TemplateError
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import generate_from_stream
@@ -13,8 +14,9 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
+from chat_app.errors import ModelError
 from chat_app.models.local.decode import Row
-from chat_app.models.local.engine import Engine
+from chat_app.models.local.engine import FAILED, Engine
 from chat_app.models.local.queue import Job
 
 # How often somebody who waits is told so, and can stop waiting.
@@ -25,9 +27,10 @@ class LocalModel(BaseChatModel):
     """A LLaVA-style model behind its engine.
 
     `owner` and `adapter` may be given with every call: what was read is shared between calls of one owner
-    only; "" shares nothing. While nothing is written, an empty chunk comes every tenth of a second whose
+    only; "" shares nothing. Whenever nothing was written for a tenth of a second an empty chunk comes whose
     `waiting` holds how many questions come first. The last chunk carries `logprobs` (natural, one a generated
-    token), `prompt_tokens`, and of these `cached_tokens` that had been read before.
+    token), `prompt_tokens`, of these `cached_tokens` that had been read before, and `truncated` where the
+    answer was cut at its longest.
     """
 
     engine: Engine
@@ -71,7 +74,11 @@ class LocalModel(BaseChatModel):
         adapter: str = "",
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        row = Row(self.engine.reader.read(messages, owner), self.temperature, self.seed)
+        try:
+            prompt = self.engine.reader.read(messages, owner)
+        except (TemplateError, ValueError, LookupError, TypeError) as fault:
+            raise ModelError(FAILED) from fault
+        row = Row(prompt, self.temperature, self.seed)
         job = Job(row, owner, adapter, self.max_new_tokens)
         self.engine.submit(job)
         try:
@@ -96,7 +103,12 @@ class LocalModel(BaseChatModel):
             if run_manager:
                 run_manager.on_llm_new_token(said, chunk=chunk)
             yield chunk
-        yield _chunk("", _facts(job), last=True)
+        yield _chunk("", self._facts(job), last=True)
+
+    def _facts(self, job: Job) -> dict[str, Any]:
+        tokens = {"prompt_tokens": len(job.row.prompt), "cached_tokens": job.cached}
+        cut = {} if self.engine.is_end(job.row.written) else {"truncated": True}
+        return {"logprobs": job.row.chances, **tokens, **cut}
 
 
 def _chunk(text: str, facts: dict[str, Any], *, last: bool = False) -> ChatGenerationChunk:
@@ -104,8 +116,3 @@ def _chunk(text: str, facts: dict[str, Any], *, last: bool = False) -> ChatGener
         content=text, response_metadata=facts, chunk_position="last" if last else None
     )
     return ChatGenerationChunk(message=message)
-
-
-def _facts(job: Job) -> dict[str, Any]:
-    tokens = {"prompt_tokens": len(job.row.prompt), "cached_tokens": job.cached}
-    return {"logprobs": job.row.chances, **tokens}

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # How many tokens are read before others, and Stop, get their turn. A picture is read whole.
 CHUNK = 256
 
+# Below this temperature the likeliest token is taken: dividing by less overflows.
+COLDEST = 1e-3
+
 Features = Callable[[Picture], Any]
 
 
@@ -33,7 +36,8 @@ class Row:
 
     A temperature of 0 is greedy. penalty: how much less likely what stands there already is made, as the
     model's makers set it; 1 for not at all. layers: keys and values of all that was read or written, but for
-    the last written token. chances: natural log-probability of each written token, without the penalty.
+    the last written token; a batch has them while the row is in it. seen: the features of the picture that is
+    read next. chances: natural log-probability of each written token, without the penalty.
     """
 
     prompt: Prompt
@@ -41,6 +45,7 @@ class Row:
     seed: int = 0
     penalty: float = 1.0
     layers: Layers = ()
+    seen: Any = None
     written: list[int] = field(default_factory=list)
     chances: list[float] = field(default_factory=list)
 
@@ -67,7 +72,7 @@ class Row:
             there = torch.cat([self.prompt.ids, torch.tensor(self.written, dtype=torch.long)])
             damp = RepetitionPenaltyLogitsProcessor(self.penalty)
             logits = damp(there.unsqueeze(0).to(logits.device), logits.unsqueeze(0))[0]
-        if not self.temperature:
+        if self.temperature < COLDEST:
             return int(logits.argmax())
         shares = (logits / self.temperature).softmax(-1).cpu()
         return int(torch.multinomial(shares, 1, generator=self._dice))
@@ -77,16 +82,17 @@ class Row:
 def read(model: Any, row: Row, features: Features, chunk: int = CHUNK) -> None:
     """Reads the next piece of the row's prompt; after the last piece the row has its first token.
 
-    A fault leaves the row as it was.
+    A picture is two pieces: it is looked at, and then what was seen is read. A fault changes nothing.
     """
     prompt, start = row.prompt, row.length
     span = next((span for span in prompt.spans if span.end > start), None)
-    end = min(start + chunk, len(prompt))
-    if span and span.start < end:
-        end = span.end
+    end = min(start + chunk, span.start if span and span.start > start else len(prompt))
     more: dict[str, Any] = {}
-    if span and span.end == end:
-        more["mm_encoder_outputs"] = {"image": features(span.picture)}
+    if span and span.start <= start:
+        if row.seen is None:
+            row.seen = features(span.picture)
+            return
+        end, more["mm_encoder_outputs"] = span.end, {"image": row.seen}
         if takes_types(model):
             # Gemma lets the tokens of one picture see each other, and finds them by this.
             more["token_type_ids"] = prompt.pictured[:end].int().unsqueeze(0).to(model.device)
@@ -99,9 +105,10 @@ def read(model: Any, row: Row, features: Features, chunk: int = CHUNK) -> None:
         logits_to_keep=1,
         **more,
     )
-    row.layers = layers_of(cache)
-    if row.read:
-        _write([row], output.logits)
+    # Chosen before anything changes: it may run out of memory too.
+    first = _chosen([row], output.logits) if end == len(prompt) else []
+    row.layers, row.seen = layers_of(cache), None
+    _write([row], first)
 
 
 class Batch:
@@ -129,6 +136,7 @@ class Batch:
         )
         self.rows.append(row)
         self._lengths.append(row.length)
+        row.layers = ()
 
     def leave(self, row: Row) -> None:
         """Lets a row go, with its keys and values as its own again."""
@@ -142,12 +150,25 @@ class Batch:
     @torch.inference_mode()
     def step(self, model: Any) -> None:
         """Writes one more token in every row. A fault leaves the rows as they were."""
-        rows, length = self.rows, self._length
+        length = self._length
+        # Let go of, so that each layer's old tensors are free as soon as its new ones are made.
+        cache, self._layers, held = cache_of(self._layers), (), length
+        try:
+            chosen = _chosen(self.rows, self._forward(model, cache, length).logits)
+            held += 1
+        finally:
+            # After a fault some layers have the new token and some have not: none keeps it.
+            self._layers = [(keys[:, :, :held], values[:, :, :held]) for keys, values in layers_of(cache)]
+        self._lengths = [each + 1 for each in self._lengths]
+        _write(self.rows, chosen)
+
+    def _forward(self, model: Any, cache: Any, length: int) -> Any:
+        """Feeds every row's last token; `length` is what the cache holds, padding included."""
+        rows = self.rows
         lengths = torch.tensor(self._lengths).unsqueeze(1)
         places = torch.tensor([[row.prompt.after + len(row.written) - 1] for row in rows])
         axes = rows[0].prompt.positions.shape[0]
-        cache = cache_of(self._layers)
-        output = model(
+        return model(
             input_ids=torch.tensor([[row.written[-1]] for row in rows]).to(model.device),
             position_ids=_shaped(places.expand(axes, -1, -1)).to(model.device),
             attention_mask=(torch.arange(length + 1) >= length - lengths).to(model.device)
@@ -157,14 +178,12 @@ class Batch:
             use_cache=True,
             logits_to_keep=1,
         )
-        self._layers = layers_of(cache)
-        self._lengths = [each + 1 for each in self._lengths]
-        _write(rows, output.logits)
 
     def _taken(self, places: list[int]) -> Layers:
         """Those rows alone, without the padding that only others needed."""
         spare = self._length - max(self._lengths[place] for place in places)
-        return [(keys[places][:, :, spare:], values[places][:, :, spare:]) for keys, values in self._layers]
+        # Cut first, then picked, which copies: a view would keep the padding in memory.
+        return [(keys[:, :, spare:][places], values[:, :, spare:][places]) for keys, values in self._layers]
 
 
 def takes_types(model: Any) -> bool:
@@ -172,13 +191,17 @@ def takes_types(model: Any) -> bool:
     return "token_type_ids" in inspect.signature(type(model).forward).parameters
 
 
-def _write(rows: list[Row], logits: torch.Tensor) -> None:
-    """Takes each row's next token from the model's (rows, 1, vocabulary) logits."""
+def _chosen(rows: list[Row], logits: torch.Tensor) -> list[tuple[int, float]]:
+    """Each row's next token by the model's (rows, 1, vocabulary) logits, and its log-probability."""
     logits = logits[:, -1].float()
     chances = logits.log_softmax(-1)
     tokens = [row.choose(own) for row, own in zip(rows, logits, strict=True)]
     chosen = chances.gather(1, torch.tensor(tokens, device=chances.device).unsqueeze(1))[:, 0].tolist()
-    for row, token, chance in zip(rows, tokens, chosen, strict=True):
+    return list(zip(tokens, chosen, strict=True))
+
+
+def _write(rows: list[Row], chosen: list[tuple[int, float]]) -> None:
+    for row, (token, chance) in zip(rows, chosen, strict=False):
         row.written.append(token)
         row.chances.append(chance)
 

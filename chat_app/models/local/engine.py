@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import torch
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from chat_app.errors import ModelError, SetupError
 from chat_app.imaging.cache import Cache
@@ -35,8 +36,16 @@ SLOTS = 4
 OUT_OF_MEMORY = "The model ran out of memory: ask about fewer pictures, or start a new conversation."
 FAILED = "The model failed on this question: ask it again, or in other words."
 
-# What torch and transformers raise for an input they cannot work with.
-FAULTS = (RuntimeError, ValueError, IndexError)
+CLOSED = "The model has been stopped: start Lightbox again."
+
+# What may go wrong with one question, and must not end the others'.
+FAULTS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError),
+    *(SetupError, ValueError),
+)
+
+# What of the tower's output the language model is given; the rest is large and not needed again.
+READ_ON = ("pooler_output", "deepstack_features")
 
 
 class Engine:
@@ -68,7 +77,7 @@ class Engine:
         self._penalty = model.generation_config.repetition_penalty or 1.0
         self._queue = Queue()
         self._lock = threading.Lock()
-        self._going = False
+        self._going = self._closed = False
         self._idle: threading.Timer | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
 
@@ -80,8 +89,14 @@ class Engine:
         return len(self.reading) + len(self.writing)
 
     def submit(self, job: Job) -> None:
-        """Takes a question in; `job.said` is filled from now on. Raises ModelError when too many wait."""
+        """Takes a question in; `job.said` is filled from now on.
+
+        Raises:
+            ModelError: too many wait, or the engine was closed.
+        """
         with self._lock:
+            if self._closed:
+                raise ModelError(CLOSED)
             self._queue.put(job)
             if not self._going:
                 self._go()
@@ -96,15 +111,19 @@ class Engine:
         return self._thread.submit(self._plain, function).result()
 
     def forget(self, owner: str) -> None:
-        """Drops all that was kept of this owner's conversations; nothing waits for it."""
-        self.reader.forget(owner)
-        self._features.forget(owner)
-        self._thread.submit(self.prefixes.forget, owner)
+        """Ends this owner's answers and drops all that was kept of them; nothing waits for it."""
+        self._thread.submit(self._forget, owner)
+
+    def is_end(self, tokens: list[int]) -> bool:
+        """Whether the last of these tokens is one that ends an answer."""
+        return bool(tokens) and tokens[-1] in self._ends
 
     def close(self) -> None:
         """Ends the thread after its step; questions under way get a ModelError."""
-        if self._idle:
-            self._idle.cancel()
+        with self._lock:
+            self._closed = True
+            if self._idle:
+                self._idle.cancel()
         self._thread.shutdown()
 
     # On the model's own thread
@@ -113,8 +132,23 @@ class Engine:
         self.adapters.use("")
         return function()
 
+    def _forget(self, owner: str) -> None:
+        with self._lock:
+            self._queue.leave(owner)
+        for job in (*self.reading, *self.writing):
+            if job.owner == owner:
+                # What is still read for it is nobody's, and is not kept.
+                job.owner = ""
+                job.cancelled.set()
+        self.prefixes.forget(owner)
+        self._features.forget(owner)
+        self.reader.forget(owner)
+
     def _go(self) -> None:
-        """Has the thread take one more turn. The lock is held, so that it cannot end before `_next` is set."""
+        """Has the thread take one more turn.
+
+        The lock is held, so that the turn cannot end before `_next` is set to follow it.
+        """
         if self._idle:
             self._idle.cancel()
         self._going = True
@@ -124,22 +158,33 @@ class Engine:
         """After a turn: another, while there is work. A fault that nobody foresaw ends what was under way."""
         with self._lock:
             if fault := turn.exception():
-                LOG.error("The model's thread failed: %s", type(fault).__name__)
-                self._fail_all(fault)
-            if self._queue or self.busy:
-                try:
-                    self._go()
-                except RuntimeError as closed:
-                    self._fail_all(closed)
-            else:
+                self._fail(fault)
+            if not (self._queue or self.busy):
                 self._rest()
+                return
+            try:
+                self._go()
+            except RuntimeError:
+                # The interpreter ends: nobody is left waiting.
+                self._closed = True
+            if self._closed:
+                self._fail(ModelError(CLOSED))
+                while self._queue:
+                    self._queue.get().said.put(ModelError(CLOSED))
 
     def _rest(self) -> None:
-        """Nobody asks anything: what is kept for follow-ups is given up after a while."""
+        """Nobody asks anything: after a while all that was kept for follow-ups is given up."""
         self._going = False
-        self._idle = threading.Timer(IDLE_SECONDS, self._thread.submit, [self.prefixes.tidy])
+        if self._closed:
+            return
+        self._idle = threading.Timer(IDLE_SECONDS, self._thread.submit, [self._give_up])
         self._idle.daemon = True
         self._idle.start()
+
+    def _give_up(self) -> None:
+        self.prefixes.clear()
+        self.reader.clear()
+        self._features = _shelf()
 
     def _turn(self) -> None:
         """Reads a piece for one question, writes a token for every other."""
@@ -155,26 +200,26 @@ class Engine:
             self._write(adapter)
 
     def _begin(self, job: Job) -> None:
+        self.prefixes.tidy()
         job.row.layers = self.prefixes.find(job.owner, job.adapter, job.row.prompt.keys)
         job.row.penalty, job.cached = self._penalty, job.row.length
         self._words[job] = Words(self.reader.tokenizer)
         self.reading.append(job)
 
     def _read(self, job: Job) -> None:
+        row, seer = job.row, self._seer(job)
         try:
             self.adapters.use(job.adapter)
-            try:
-                read(self.model, job.row, self._seer(job), self.chunk)
-            except torch.OutOfMemoryError:
-                self._free()
-                read(self.model, job.row, self._seer(job), self.chunk // 4)
-        except (SetupError, *FAULTS) as fault:
+            self._twice(lambda piece: read(self.model, row, seer, piece))
+            if is_read := row.read:
+                batch = self._batches.setdefault(job.adapter, Batch())
+                self._twice(lambda _: batch.join(row))
+        except FAULTS as fault:
             self._end(job, fault)
             return
-        if job.row.read:
+        if is_read:
             self.reading.remove(job)
             self.writing.append(job)
-            self._batches.setdefault(job.adapter, Batch()).join(job.row)
             self._say(job)
 
     def _write(self, adapter: str) -> None:
@@ -182,11 +227,7 @@ class Engine:
         jobs = [job for job in self.writing if job.row in batch.rows]
         try:
             self.adapters.use(adapter)
-            try:
-                batch.step(self.model)
-            except torch.OutOfMemoryError:
-                self._free()
-                batch.step(self.model)
+            self._twice(lambda _: batch.step(self.model))
         except torch.OutOfMemoryError as fault:
             # The others go on with the room that the last one took.
             self._end(jobs.pop(), fault)
@@ -197,11 +238,27 @@ class Engine:
             for job in jobs:
                 self._say(job)
 
+    def _twice(self, action: Callable[[int], None]) -> None:
+        """Runs it; out of memory, once more and smaller, with what can be computed again given up.
+
+        The action is told how many tokens to read at a time.
+        """
+        try:
+            action(self.chunk)
+            return
+        except torch.OutOfMemoryError:
+            pass
+        # Not within the handler, where the fault still holds what the failed try had computed.
+        self._give_up()
+        gc.collect()
+        torch.cuda.empty_cache()
+        action(max(1, self.chunk // 4))
+
     def _say(self, job: Job) -> None:
         """Hands over the token just written as text, and ends the job when it was the last."""
-        token, words = job.row.written[-1], self._words[job]
-        last = token in self._ends or len(job.row.written) >= job.most
-        if text := words.add(token) + (words.rest() if last else ""):
+        written, words = job.row.written, self._words[job]
+        last = self.is_end(written) or len(written) >= job.most
+        if text := words.add(written[-1]) + (words.rest() if last else ""):
             job.said.put(text)
         if last:
             self._end(job, None)
@@ -210,22 +267,20 @@ class Engine:
         """Takes the job out. What was read for it is kept, unless it went wrong."""
         if job in self.writing:
             batch = self._batches[job.adapter]
-            batch.leave(job.row)
-            if not batch.rows:
-                del self._batches[job.adapter]
+            self._twice(lambda _: batch.leave(job.row))
             self.writing.remove(job)
         else:
             self.reading.remove(job)
+        if job.adapter in self._batches and not self._batches[job.adapter].rows:
+            del self._batches[job.adapter]
         del self._words[job]
-        if fault is None:
+        if fault is None and job.row.length > job.cached:
             self.prefixes.keep(job.owner, job.adapter, job.row.keys, job.row.layers)
         job.said.put(_told(fault) if fault else None)
 
-    def _fail_all(self, fault: BaseException) -> None:
-        """Everybody is told; nobody's words are lost but those being written."""
+    def _fail(self, fault: BaseException) -> None:
+        """Ends all that is under way; who waits goes on waiting."""
         jobs = [*self.reading, *self.writing]
-        while self._queue:
-            jobs.append(self._queue.get())
         self.reading, self.writing, self._batches, self._words = [], [], {}, {}
         for job in jobs:
             job.said.put(_told(fault))
@@ -243,16 +298,9 @@ class Engine:
     def _look(self, picture: Picture) -> Any:
         tensors = {name: tensor.to(self.model.device) for name, tensor in picture.tensors.items()}
         seen = self.model.get_image_features(**tensors)
-        # What the tower's layers hold on the way is large and not needed again.
-        seen.hidden_states = seen.last_hidden_state = seen.attentions = None
-        return seen
-
-    def _free(self) -> None:
-        """Gives up everything that could be computed again."""
-        self.prefixes.clear()
-        self._features = _shelf()
-        gc.collect()
-        torch.cuda.empty_cache()
+        # Asked for by name: transformers sets the first beside the fields where a tower's output has none.
+        kept = {name: value for name in READ_ON if (value := getattr(seen, name, None)) is not None}
+        return (type(seen) if len(kept) > 1 else BaseModelOutputWithPooling)(**kept)
 
 
 def _shelf() -> Cache[Any]:
@@ -277,6 +325,9 @@ def _told(fault: BaseException) -> Exception:
     """The fault as the person who asked is told."""
     if isinstance(fault, ModelError | SetupError):
         return fault
+    # Its kind only: the text of a fault may hold what somebody asked.
+    LOG.error("A question failed: %s", type(fault).__name__)
     error = ModelError(OUT_OF_MEMORY if isinstance(fault, torch.OutOfMemoryError) else FAILED)
-    error.__cause__ = fault
+    # Without its traceback, which would hold all that was being computed.
+    error.__cause__ = fault.with_traceback(None)
     return error

@@ -43,8 +43,7 @@ def export(card: Card, settings: Settings, out: Path, say: Say) -> str:
     if settings.dtype in QUANTISED:
         # What is added would be rounded to the few values that are left.
         raise SetupError("Weights are merged and written in 16 or 32 bit: choose bf16, fp16 or fp32.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError("The output folder is not empty: name a new one.")
+    _prepare(out)
     opened = weights.read(card, replace(settings, dtype=settings.dtype or "bf16"), say)
     model = _merged(opened, card, settings) if settings.adapter else opened.model
     say("Writing …")
@@ -55,6 +54,17 @@ def export(card: Card, settings: Settings, out: Path, say: Say) -> str:
         rename(out)
     with_ = f" with {settings.adapter} merged in" if settings.adapter else ""
     return f"{card.name}{with_} was written in {opened.fit.dtype}."
+
+
+def _prepare(out: Path) -> None:
+    """Makes the folder, before the weights are read for it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        is_empty = not any(out.iterdir())
+    except OSError as error:
+        raise InputError("The output folder cannot be made there: choose another place.") from error
+    if not is_empty:
+        raise InputError("The output folder is not empty: name a new one.")
 
 
 def _merged(opened: weights.Opened, card: Card, settings: Settings) -> Any:

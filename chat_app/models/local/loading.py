@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chat_app.models import adapters
-from chat_app.models.local import weights
 from chat_app.models.local.adapters import Adapters
 from chat_app.models.local.chat import LocalModel
 from chat_app.models.local.engine import SLOTS, Engine
@@ -24,22 +23,29 @@ def load(card: Card, settings: Settings, say: Say) -> tuple[LocalModel, ModelId]
         SetupError: its files are missing, damaged, of another architecture or do not fit here; or the adapter
             that the settings name does not fit it.
     """
+    from chat_app.models.local import weights
+
     opened = weights.read(card, settings, say)
-    beside = Adapters(opened.model, adapters.found(settings.adapters), card.name, opened.sha256)
-    if settings.adapter:
-        beside.check(settings.adapter)
-    engine = Engine(
-        opened.model,
-        opened.processor,
-        beside,
-        cache_bytes=settings.cache_mb * MEGABYTE,
-        # Rows side by side go through 4-bit weights one by one or slower (bitsandbytes' kernels are for one).
-        slots=1 if opened.fit.dtype == "nf4" else SLOTS,
-    )
+    # Rows side by side go through 4-bit weights one by one or slower: bitsandbytes' kernels are for one.
+    slots = 1 if opened.fit.dtype == "nf4" else SLOTS
     model = LocalModel(
-        engine=engine,
+        engine=engine(opened.model, opened.processor, card.name, opened.sha256, settings, slots),
         seed=settings.seed,
         temperature=settings.temperature,
         max_new_tokens=settings.max_new_tokens,
     )
     return model, ModelId(card.name, opened.sha256, card.label)
+
+
+def engine(
+    model: Any, processor: Any, base: str, sha256: str, settings: Settings, slots: int = SLOTS
+) -> Engine:
+    """An engine around weights that were read, with the adapters that fit them.
+
+    Raises:
+        SetupError: the adapter that the settings name is not one of them.
+    """
+    beside = Adapters(model, adapters.found(settings.adapters), base, sha256)
+    if settings.adapter:
+        beside.check(settings.adapter)
+    return Engine(model, processor, beside, cache_bytes=settings.cache_mb * MEGABYTE, slots=slots)

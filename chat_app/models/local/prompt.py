@@ -84,15 +84,17 @@ class Reader:
     def __init__(self, processor: Any, model: Any) -> None:
         self.processor, self.tokenizer = processor, processor.tokenizer
         self.image_token_id = int(model.config.image_token_id)
+        # Not `all_special_tokens`: Gemma's <start_of_turn> is none of the named ones.
+        added = self.tokenizer.added_tokens_decoder.values()
+        named = (*self.tokenizer.all_special_tokens, processor.image_token)
+        self._controls = {*named, *(token.content for token in added if token.special)}
         # Qwen's models number a picture's tokens by row and column (M-RoPE).
         self._rope = getattr(model.model, "get_rope_index", None)
-        self._prepared: Cache[Picture] = Cache(PREPARED_BYTES, lambda picture: picture.nbytes)
+        self._prepared = _shelf()
 
     def read(self, messages: list[BaseMessage], owner: str = "") -> Prompt:
         """The prompt; what was prepared for this owner before is not prepared again."""
-        turns = [
-            {"role": ROLES[m.type], "content": [self._part(b) for b in m.content_blocks]} for m in messages
-        ]
+        turns = [{"role": ROLES[m.type], "content": self._parts(m)} for m in messages]
         blocks = (b for m in messages for b in m.content_blocks if b["type"] == "image")
         pictures = [self._picture(block, owner) for block in blocks]
         text = self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
@@ -102,6 +104,10 @@ class Reader:
         )
         return self._prompt("".join(filled), pictures)
 
+    def _parts(self, message: BaseMessage) -> list[dict[str, str]]:
+        # An answer stopped before its first word has none, and some templates look at the first.
+        return [self._part(block) for block in message.content_blocks] or [{"type": "text", "text": ""}]
+
     def _part(self, block: Any) -> dict[str, str]:
         if block["type"] == "image":
             return {"type": "image"}
@@ -109,13 +115,17 @@ class Reader:
 
     def _defused(self, text: str) -> str:
         """Control tokens become plain words: what users type gives no orders."""
-        for token in {*self.tokenizer.all_special_tokens, self.processor.image_token}:
+        for token in self._controls:
             text = text.replace(token, f"{token[0]} {token[1:]}")
         return text
 
     def forget(self, owner: str) -> None:
         """Drops the pictures prepared for this owner."""
         self._prepared.forget(owner)
+
+    def clear(self) -> None:
+        """Drops all of them."""
+        self._prepared = _shelf()
 
     def _picture(self, block: Any, owner: str) -> Picture:
         digest = hashlib.sha256(block["base64"].encode()).digest()
@@ -157,6 +167,10 @@ class Reader:
         grids = torch.cat([picture.tensors["image_grid_thw"] for picture in pictures])
         positions, _ = self._rope(ids.unsqueeze(0), pictured.int().unsqueeze(0), image_grid_thw=grids)
         return torch.as_tensor(positions)[:, 0]
+
+
+def _shelf() -> Cache[Picture]:
+    return Cache(PREPARED_BYTES, lambda picture: picture.nbytes)
 
 
 def _spans(pictured: torch.Tensor, counts: list[int], pictures: list[Picture]) -> Iterator[Span]:

@@ -13,6 +13,8 @@ from chat_app.models.local.decode import Row
 
 # What waits beyond this would wait for minutes: better to be told at once.
 MOST_WAITING = 32
+# One person's questions beyond this would fill it for everybody.
+MOST_OF_ONE = 8
 
 
 @dataclass(eq=False)
@@ -44,6 +46,8 @@ class Queue:
 
     def put(self, job: Job) -> None:
         """Raises ModelError when too many wait already."""
+        if job.owner and len(self._waiting.get(job.owner, ())) >= MOST_OF_ONE:
+            raise ModelError(f"{MOST_OF_ONE} questions of yours are waiting already: wait for their answers.")
         if len(self) >= self.most:
             raise ModelError("Too many questions are waiting for the model: ask again in a minute.")
         self._waiting.setdefault(job.owner, deque()).append(job)
@@ -61,6 +65,11 @@ class Queue:
         """How many jobs will be taken before this one; 0 for one that is not waiting any more."""
         order = list(self._order())
         return order.index(job) if job in order else 0
+
+    def leave(self, owner: str) -> None:
+        """Cancels all that this owner waits for."""
+        for job in self._waiting.get(owner, ()):
+            job.cancelled.set()
 
     def drop(self) -> None:
         """Takes the cancelled ones out."""

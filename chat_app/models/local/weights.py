@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ KINDS = {"int8": "Linear8bitLt", "nf4": "Linear4bit"}
 TIGHT = 0.9
 # Processors that also take video, for which they need torchvision.
 SEEING_VIDEO = {"qwen3_vl": "Qwen3VLProcessor", "qwen2_5_vl": "Qwen2_5_VLProcessor"}
+ADAPTER = "adapter_config.json"
 # What transformers, safetensors and json raise for files that are not as they must be.
 DAMAGED = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
 
@@ -98,6 +100,9 @@ def read(card: Card, settings: Settings, say: Say) -> Opened:
         SetupError: its files are missing, damaged or another model's, or it does not fit here.
     """
     source, here = _source(card, settings), fits.machine()
+    if source.folder and (source.folder / ADAPTER).is_file():
+        # transformers would put it on without a word, and it would speak under the name of its base.
+        raise SetupError("That folder holds an adapter: put it into the folder of adapters and name it.")
     with _said(source):
         config = AutoConfig.from_pretrained(source.place, **source.options)
         skeleton = _skeleton(source, config)
@@ -110,9 +115,10 @@ def read(card: Card, settings: Settings, say: Say) -> Opened:
 
 def _source(card: Card, settings: Settings) -> Source:
     if card.weights is None:
-        raise SetupError(f"{card.name} takes no weights from outside: leave the setting weights empty.")
+        raise SetupError(f"{card.name} brings its weights with it or runs elsewhere: there is none to read.")
     folder = Path(settings.weights).expanduser() if settings.weights else None
-    if folder and not folder.is_dir():
+    # os.path, for pathlib raises where a folder may not be looked into.
+    if folder and not os.path.isdir(folder):
         raise SetupError("There is no folder where the setting weights points: correct it.")
     return Source(card, card.weights, folder)
 
@@ -130,7 +136,7 @@ def _skeleton(source: Source, config: Any) -> Any:
             f"{source.card.name} is a {wanted}, these weights are a {found}: choose the model they are of."
         )
     with torch.device("meta"):
-        return AutoModelForImageTextToText.from_config(config)
+        return AutoModelForImageTextToText.from_config(config, trust_remote_code=False)
 
 
 def _measured(card: Card, skeleton: Any) -> Card:

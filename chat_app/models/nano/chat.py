@@ -18,11 +18,9 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
 from chat_app.errors import SetupError
-from chat_app.models import adapters
-from chat_app.models.local.adapters import Adapters
+from chat_app.models.local import loading
 from chat_app.models.local.chat import LocalModel
-from chat_app.models.local.engine import Engine
-from chat_app.models.local.prompt import MEGABYTE, picture_of
+from chat_app.models.local.prompt import picture_of
 from chat_app.models.nano.gate import Gate
 from chat_app.models.nano.questions import understand
 from chat_app.settings import Settings
@@ -125,16 +123,9 @@ def _read(folder: Path, settings: Settings) -> Nano:
     # Reading the weights takes a blink, and a bar on stderr is no part of an answer.
     disable_progress_bar()
     model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-    beside = Adapters(model, adapters.found(settings.adapters), "nano", fingerprint(folder))
-    if settings.adapter:
-        beside.check(settings.adapter)
+    processor = AutoProcessor.from_pretrained(folder)
     return Nano(
-        engine=Engine(
-            model,
-            AutoProcessor.from_pretrained(folder),
-            beside,
-            cache_bytes=settings.cache_mb * MEGABYTE,
-        ),
+        engine=loading.engine(model, processor, "nano", fingerprint(folder), settings),
         gate=Gate.load(folder / "gate.safetensors"),
         seed=settings.seed,
         temperature=settings.temperature,

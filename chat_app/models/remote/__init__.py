@@ -52,6 +52,15 @@ def card(name: str) -> Card:
     )
 
 
+def warning(name: str) -> str:
+    """What the user must know of the way to that model, "" for nothing and for a model on this machine.
+
+    Raises:
+        SetupError: the name is malformed.
+    """
+    return address.parsed(name).warning if name.startswith(address.SCHEME) else ""
+
+
 def load(card: Card, settings: Settings, say: Callable[[str], None]) -> tuple[BaseChatModel, ModelId]:
     """The model behind the card, once its server has said who it is; its weights have no hash here.
 

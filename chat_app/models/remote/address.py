@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from chat_app import hosts
 from chat_app.errors import SetupError
 
 SCHEME = "openai:"
 API = "/v1"
+
+# Where Ollama's models run whose tag says cloud, whichever Ollama is asked (its internal/modelref).
+CLOUD = "ollama.com"
+
+OPEN = (
+    "The model's server is asked unencrypted, over plain http: others on the network can read the pictures "
+    "and words that are sent."
+)
 
 
 @dataclass(frozen=True)
@@ -26,17 +34,30 @@ class Address:
 
     @property
     def host(self) -> str:
-        """The machine, with its port where one is given."""
+        """The machine that is asked, with its port where one is given."""
         return urlsplit(self.url).netloc
 
     @property
     def is_loopback(self) -> bool:
-        return _is_loopback(urlsplit(self.url).hostname or "")
+        return hosts.is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether an Ollama would pass the question on, as with NAME:cloud and NAME:235b-cloud."""
+        _, found, tag = self.model.casefold().rpartition(":")
+        return bool(found) and (tag.strip() == "cloud" or tag.endswith("-cloud"))
 
     @property
     def elsewhere(self) -> str:
-        """The machine when it is another one, else ""."""
+        """The machine that the model runs on when it is another one, else ""."""
+        if self.is_cloud and self.host != CLOUD:
+            return f"{CLOUD}, by way of {self.host}"
         return "" if self.is_loopback else self.host
+
+    @property
+    def warning(self) -> str:
+        """What the user must know of the way there, "" when nothing."""
+        return OPEN if hosts.is_open(self.url) else ""
 
 
 def parsed(name: str) -> Address:
@@ -48,7 +69,7 @@ def parsed(name: str) -> Address:
     model, found, url = name.removeprefix(SCHEME).rpartition("@")
     if "://" in model:
         raise SetupError("The model's address holds a user or password: give a key in LIGHTBOX_API_KEY.")
-    parts = _split(url)
+    parts = hosts.split(url)
     if not (model.strip() and found and parts):
         raise SetupError(
             "A model on a server is named as in openai:medgemma-4b@http://127.0.0.1:8000/v1: "
@@ -59,23 +80,3 @@ def parsed(name: str) -> Address:
     # Asked at its root, a server answers with a page or nothing.
     path = parts.path.rstrip("/") or API
     return Address(model.strip(), f"{parts.scheme}://{parts.netloc}{path}")
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of an address that is whole."""
-    # urlsplit drops line ends and tabs without a word.
-    if any(letter.isspace() or not letter.isprintable() for letter in url):
-        return None
-    try:
-        parts = urlsplit(url)
-        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return None
-    return parts if is_whole else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -31,7 +31,11 @@ from chat_app.settings import Settings
 # How often whoever reads gets a chance to leave while nothing comes, in seconds.
 EVERY = 0.2
 
-PIECE = re.compile(r" ?[A-Za-z]+|[^A-Za-z]", re.DOTALL)
+ROLES = {"system": "system", "human": "user", "ai": "assistant"}
+
+PIECE = re.compile(r" ?(?:[A-Z]{2,}|[A-Z]?[a-z]+|[A-Z])|[^A-Za-z]", re.DOTALL)
+# What is no word, such as HTN and dx, is not in a vocabulary either.
+SPELT = re.compile(r"[A-Z]{2,}|[^aeiouy]+")
 
 
 def connected(address: Address, settings: Settings) -> RemoteModel:
@@ -44,6 +48,7 @@ def connected(address: Address, settings: Settings) -> RemoteModel:
     models = line.models()
     lines = servers.listed(models.answer)
     server = servers.told(lines, models.header, line)
+    _check_cloud(address, server, line)
     if server.strict and lines and address.model not in {each.name for each in lines}:
         raise SetupError(faults.ABSENT)
     return RemoteModel(
@@ -56,17 +61,29 @@ def connected(address: Address, settings: Settings) -> RemoteModel:
     )
 
 
+def _check_cloud(address: Address, server: Server, line: Line) -> None:
+    """Raises SetupError when an Ollama would pass questions on although the name does not say so."""
+    if server is not servers.SERVERS["ollama"] or address.is_cloud:
+        return
+    if servers.passes_on(line.page("/api/tags"), address.model):
+        raise SetupError(faults.CLOUDED)
+
+
 @dataclass
 class _Told:
-    """What an answer's chunks have told so far."""
+    """What an answer's chunks have told so far. reason: why the answer ended, None before that."""
 
     chunks: int = 0
-    is_whole: bool = False
+    reason: object = None
     usage: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return self.usage | ({"truncated": True} if self.reason == faults.CUT else {})
 
     def take(self, chunk: AIMessageChunk) -> None:
         self.chunks += 1
-        self.is_whole |= bool(chunk.response_metadata.get("finish_reason"))
+        self.reason = chunk.response_metadata.get("finish_reason") or self.reason
         if stated := chunk.usage_metadata:
             self.usage["prompt_tokens"] = stated["input_tokens"]
             details = stated.get("input_token_details", {})
@@ -75,17 +92,20 @@ class _Told:
 
     def check(self) -> None:
         """Raises ModelError when that was no whole answer; not all servers send [DONE], all send a reason."""
-        if not self.is_whole:
+        if self.reason is None:
             raise ModelError(faults.BROKEN if self.chunks else faults.GARBAGE)
+        if fault := faults.ended(self.reason):
+            raise fault
 
 
 class RemoteModel(BaseChatModel):
     """The model that `line` leads to.
 
-    The last chunk of a stream carries `prompt_tokens` and `cached_tokens` where the server states them. While
-    nothing comes, empty chunks with `waiting` do. listed: what the server said it has when it was last asked.
-    patience: most seconds before the first piece, which may wait for a model to be read from disk and for
-    pictures to be read on a slow machine, and between two later ones.
+    The last chunk of a stream carries `prompt_tokens` and `cached_tokens` where the server states them, and
+    `truncated` where the answer reached its longest length. While nothing comes, empty chunks with `waiting`
+    do. listed: what the server said it has when it was last asked. patience: most seconds before the first
+    piece, which may wait for a model to be read from disk and for pictures to be read on a slow machine, and
+    between two later ones.
     """
 
     line: Any = Field(repr=False)
@@ -109,12 +129,13 @@ class RemoteModel(BaseChatModel):
         return tuple(each.name for each in self.listed if each.parent)
 
     def get_num_tokens(self, text: str) -> int:
-        """More than any tokenizer would count: which one the server has is not known, and it is not asked.
+        """A guess, meant to be too high: which tokenizer the server has is not known, and it is not asked.
 
-        Letters come at least two to a token, and all else at most one to a byte. On this project's texts, of
-        which many are lists of numbers, no line had more tokens of Mistral's (SentencePiece, 32k) or Nemo's
-        (byte-level BPE, 131k); all together had 58 and 54 for 100 counted here. Counting too few would have
-        the server refuse a long conversation; counting too many forgets its beginning earlier.
+        Two letters of a word count as a token, as does each letter of capitals and of what has no vowel, and
+        each byte of all else. On this project's texts, of which many are lists of numbers, no line had more
+        tokens of Mistral's (SentencePiece, 32k) or Nemo's (byte-level BPE, 131k); all together had 49 and 44
+        for 100 counted here. Rare words in another tokenizer may have more. Counting too few would have the
+        server refuse a long conversation; counting too many forgets its beginning earlier.
         """
         return 1 + sum(map(_most_tokens, PIECE.findall(text)))
 
@@ -139,12 +160,14 @@ class RemoteModel(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         """owner: shares what the server keeps of its prompts with nobody, where the server can do that."""
         fields = self._fields(stop, adapter)
-        body: dict[str, Any] = {"max_tokens": self.max_new_tokens}
+        body: dict[str, Any] = {
+            "messages": [_sent(message) for message in messages],
+            "max_tokens": self.max_new_tokens,
+        }
         if owner and self.server.salt:
             body["cache_salt"] = hashlib.sha256(owner.encode()).hexdigest()
         told = _Told()
-        sent = [_sent(message) for message in messages]
-        with closing(follow(lambda: self.line.answer(sent, fields, body), EVERY)) as chunks:
+        with closing(follow(self.line.loop, lambda: self.line.answer(fields, body), EVERY)) as chunks:
             for text in self._pieces(chunks, told):
                 chunk = _piece(text)
                 if text and run_manager:
@@ -152,7 +175,7 @@ class RemoteModel(BaseChatModel):
                 yield chunk
         told.check()
         yield ChatGenerationChunk(
-            message=AIMessageChunk(content="", response_metadata=told.usage, chunk_position="last")
+            message=AIMessageChunk(content="", response_metadata=told.facts, chunk_position="last")
         )
 
     def _pieces(self, chunks: Iterator[AIMessageChunk | None], told: _Told) -> Iterator[str]:
@@ -175,7 +198,7 @@ class RemoteModel(BaseChatModel):
                     yield text
         except ModelError:
             # A line that breaks after the reason for the end takes nothing away.
-            if not told.is_whole:
+            if told.reason is None:
                 raise
 
     def _fields(self, stop: list[str] | None, adapter: str) -> dict[str, Any]:
@@ -212,12 +235,13 @@ def _piece(text: str) -> ChatGenerationChunk:
     return ChatGenerationChunk(message=AIMessageChunk(content=text, response_metadata=facts))
 
 
-def _sent(message: BaseMessage) -> BaseMessage:
+def _sent(message: BaseMessage) -> dict[str, Any]:
     """The message as servers take it: text, or parts, with pictures inside; what else a block says stays."""
     blocks: list[Any] = list(message.content_blocks)
+    content: Any = [_part(block) for block in blocks]
     if all(block["type"] == "text" for block in blocks):
-        return type(message)(content="".join(block["text"] for block in blocks))
-    return type(message)(content=[_part(block) for block in blocks])
+        content = "".join(block["text"] for block in blocks)
+    return {"role": ROLES[message.type], "content": content}
 
 
 def _part(block: Any) -> dict[str, Any]:
@@ -232,6 +256,7 @@ def _part(block: Any) -> dict[str, Any]:
 
 def _most_tokens(piece: str) -> int:
     """Of a word, with the space before it, or of one other character."""
-    if piece[-1].isascii() and piece[-1].isalpha():
-        return (len(piece.lstrip()) + 1) // 2
-    return len(piece.encode())
+    word = piece.lstrip(" ")
+    if not (word.isascii() and word.isalpha()):
+        return len(piece.encode())
+    return len(word) if SPELT.fullmatch(word) else (len(word) + 1) // 2

@@ -26,6 +26,10 @@ TRUST = (
 )
 MOVED = "The model's server sends on to another address: name that one."
 ABSENT = "The model's server has no model or adapter of that name: check the name before the @."
+CLOUDED = (
+    "This name stands for a model that Ollama asks on another machine: use the name whose tag says cloud, so "
+    "that it is agreed to first."
+)
 OTHER = "The model's server did not answer as a chat server does: check its address, which often ends in /v1."
 ODD = "The model's server did not take the question as it was put: check that its model is one for chat."
 BLIND = "The model on the server reads no pictures: name one that does, or start it with its vision part."
@@ -34,6 +38,8 @@ FEWER = "The server's model takes fewer pictures at once: ask about fewer."
 BUSY = "The model's server is busy or still starting: try again in a moment."
 SLOW = "The model's server took too long to answer: try again, or ask about fewer pictures."
 BROKEN = "The connection to the model's server broke off: try again."
+FILTERED = "The model's server held its answer back as unfit: ask in other words, or ask who runs it."
+ENDED = "The model's server gave its answer up before the end: try again."
 AWAY = "The model's server cannot be reached: check that it runs, and try again."
 GARBAGE = "The model's server sent something that is no answer: try again, or ask who runs it."
 
@@ -47,6 +53,11 @@ SIGHTLESS = re.compile(r"image input is not supported|not a multimodal model|doe
 # transformers serve when started for one model, with status 400.
 PINNED = re.compile(r"server is pinned to", re.I)
 
+# Reasons that servers give for the end of an answer. "eos_token" and "stop_sequence" are TGI's; "tool_calls"
+# is what some say of a model that wrote what looks like one.
+CUT = "length"
+WHOLE = frozenset({"stop", CUT, "eos", "eos_token", "stop_sequence", "tool_calls"})
+
 
 @contextmanager
 def said() -> Iterator[None]:
@@ -56,7 +67,7 @@ def said() -> Iterator[None]:
     except (openai.OpenAIError, HTTP.HTTPError) as error:
         raise named(error) from None
     # What reading nonsense as chunks of an answer ends in, inside openai and langchain-openai.
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise ModelError(GARBAGE) from None
 
 
@@ -70,6 +81,13 @@ def named(error: Exception) -> ChatAppError:
     if isinstance(error, (openai.APIConnectionError, HTTP.HTTPError)):
         return _broken(error)
     return _stated(f"{error} {getattr(error, 'body', '')}", code) or _answered(error, code)
+
+
+def ended(reason: object) -> ModelError | None:
+    """The fault in how an answer ended, None when it is whole or of the longest length."""
+    if isinstance(reason, str) and reason in WHOLE:
+        return None
+    return ModelError(FILTERED if reason == "content_filter" else ENDED)
 
 
 def unreachable(error: Exception, host: str) -> ChatAppError:

@@ -103,6 +103,14 @@ def told(lines: tuple[Listed, ...], header: str, asked: Asked) -> Server:
     return UNKNOWN
 
 
+def passes_on(tags: object, name: str) -> bool:
+    """Whether that list of Ollama's says of this model that another machine runs it."""
+    models = tags.get("models") if isinstance(tags, dict) else None
+    lines = [line for line in models if isinstance(line, dict)] if isinstance(models, list) else []
+    called = {name.casefold(), f"{name}:latest".casefold()}
+    return any(line.get("remote_host") and _text(line.get("name")).casefold() in called for line in lines)
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
