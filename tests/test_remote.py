@@ -578,6 +578,7 @@ def test_leaving_one_question_leaves_the_others_alone() -> None:
 
 
 def test_questions_in_a_row_share_a_connection() -> None:
+    pytest.importorskip("openai", "3", reason="openai 2 leaves the end of an answer unread")
     with fake() as running:
         model = opened(running)
         for _ in range(3):
