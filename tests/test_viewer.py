@@ -407,7 +407,8 @@ def test_a_volume_is_cut_in_other_planes_without_boxes(visit: Callable[..., Any]
     visitor.drop(*series(tmp_path / "ct", 20, 1.0))
     visitor.shows(10)
     visitor.ask("Where?")
-    assert visitor.page.locator(".port .number").first.is_visible()
+    # Drawn once the answer has come, a moment after its words.
+    visitor.page.locator(".port .number").first.wait_for(state="visible")
     visitor.choose("plane", "coronal")
     visitor.page.locator(".place").get_by_text("of 120").wait_for()
     visitor.shows(60)
