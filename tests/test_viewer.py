@@ -23,6 +23,7 @@ from fakes import Echo
 from fastapi import FastAPI
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from playwright.sync_api import expect
 from pydicom.uid import ComputedRadiographyImageStorage, CTImageStorage, generate_uid
 
 from chat_app import imaging
@@ -325,10 +326,11 @@ def test_boxes_stand_on_their_slice_and_tell_their_label(visit: Callable[..., An
     assert visitor.page.locator(".viewer :is(img, script)").count() == 0
     visitor.press("ArrowDown")
     visitor.shows(7)
-    assert number.is_hidden() and label.is_hidden()
+    expect(number).to_be_hidden()
+    expect(label).to_be_hidden()
     visitor.press("ArrowUp")
     visitor.shows(6)
-    assert number.is_visible()
+    expect(number).to_be_visible()
     assert visitor.page.evaluate("window.hits") == 0
 
 
@@ -407,17 +409,17 @@ def test_a_volume_is_cut_in_other_planes_without_boxes(visit: Callable[..., Any]
     visitor.drop(*series(tmp_path / "ct", 20, 1.0))
     visitor.shows(10)
     visitor.ask("Where?")
-    # Drawn once the answer has come, a moment after its words.
-    visitor.page.locator(".port .number").first.wait_for(state="visible")
+    number = visitor.page.locator(".port .number").first
+    expect(number).to_be_visible()
     visitor.choose("plane", "coronal")
     visitor.page.locator(".place").get_by_text("of 120").wait_for()
     visitor.shows(60)
-    assert visitor.page.locator(".port .number").first.is_hidden()
-    assert visitor.button("Region").is_disabled()
+    expect(number).to_be_hidden()
+    expect(visitor.button("Region")).to_be_disabled()
     assert {"R", "L"} <= words(visitor)
     visitor.choose("plane", "")
     visitor.shows(10)
-    assert visitor.page.locator(".port .number").first.is_visible()
+    expect(number).to_be_visible()
 
 
 # The hand
@@ -457,7 +459,7 @@ def test_everything_is_done_by_keyboard(visit: Callable[..., Any], tmp_path: Pat
     said = visitor.ask("What is here?")
     assert f"in {tuple(map(int, (x0, y0, x1, y1)))} of image 1, slice 1" in said
     assert f"about the region {x0:g}-{x1:g} x {y0:g}-{y1:g} on image 1, slice 1" in said
-    assert visitor.page.locator("#region").is_hidden()
+    expect(visitor.page.locator("#region")).to_be_hidden()
 
 
 def test_two_fingers_zoom(visit: Callable[..., Any], tmp_path: Path) -> None:
