@@ -26,7 +26,6 @@ RECORDS: dict[str, dict[str, object]] = {
     "cxr_nih": {"view": "PA", "labels": ["No Finding"], "boxes": []},
     "cxr_lungbox": {"view": "AP Supine", "labels": ["COVID-19"], "boxes": [LUNG]},
     "mri_brain": {"labels": ["glioma"], "boxes": [{"label": "glioma", "box": [0.5, 0.5, 0.7, 0.7]}]},
-    "us_breast": {"labels": ["benign"], "boxes": [{"label": "benign lesion", "box": [0.2, 0.2, 0.5, 0.4]}]},
     "blood_cells": {"labels": ["WBC", "RBC"], "boxes": [{"label": "WBC", "box": [0.3, 0.3, 0.6, 0.7]}]},
     "vqa_rad": {"organ": "ABD"},
 }
@@ -78,7 +77,7 @@ def test_a_missing_set_is_said(tmp_path: Path) -> None:
 
 def test_a_box_follows_its_picture(data: Path, small: None) -> None:
     album = pictures.album(data, "train")
-    still = augment.batch(album, album.of("mri_brain"), 192, np.random.default_rng(0), moved=False)
+    still = augment.batch(album, album.of("mri_brain"), 224, np.random.default_rng(0), moved=False)
     assert still.found[0] == [(OBJECTS.index("tumour"), 0.5, 0.5, 0.7, 0.7)]
     mirrored = np.array([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     seen = augment._seen(album, int(album.of("mri_brain")[0]), mirrored)
@@ -88,13 +87,13 @@ def test_a_box_follows_its_picture(data: Path, small: None) -> None:
 def test_a_spoiled_picture_is_of_no_kind(data: Path, small: None) -> None:
     album = pictures.album(data, "train")
     spoils = ["jigsaw", "invert"]
-    batch = augment.batch(album, album.of("mri_brain"), 192, np.random.default_rng(0), spoils=spoils)
+    batch = augment.batch(album, album.of("mri_brain"), 224, np.random.default_rng(0), spoils=spoils)
     assert batch.decisions[:, 0].tolist() == [augment.OTHER] * 2 and not batch.present.any()
 
 
 def test_a_step_depends_on_its_number_alone(data: Path, small: None) -> None:
     album = pictures.album(data, "train")
-    one, two = (augment.draw(album, 32, 192, np.random.default_rng((0, 7))) for _ in range(2))
+    one, two = (augment.draw(album, 32, 224, np.random.default_rng((0, 7))) for _ in range(2))
     assert torch.equal(one.pixels, two.pixels) and torch.equal(one.target, two.target)
 
 
@@ -104,9 +103,9 @@ def test_muon_makes_its_step_orthogonal() -> None:
 
 
 def test_the_tower_gives_a_token_for_each_place_object_and_decision() -> None:
-    sight = NanoVisionModel(NanoVisionConfig()).eval().look(torch.zeros(2, 3, 192, 192))
-    assert sight.tokens.shape == (2, 36 + len(OBJECTS) + len(DECISIONS), 256)
-    assert sight.boxes.shape == (2, len(OBJECTS), 144, 4)
+    sight = NanoVisionModel(NanoVisionConfig()).eval().look(torch.zeros(2, 3, 224, 224))
+    assert sight.tokens.shape == (2, 49 + len(OBJECTS) + len(DECISIONS), 256)
+    assert sight.boxes.shape == (2, len(OBJECTS), 196, 4)
 
 
 def seen(kind: str) -> Seen:

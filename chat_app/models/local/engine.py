@@ -106,9 +106,13 @@ class Engine:
         with self._lock:
             return self._queue.before(job)
 
-    def call(self, function: Callable[[], T]) -> T:
-        """What the function gives, run between two steps, with the weights as they came."""
-        return self._thread.submit(self._plain, function).result()
+    def call(self, function: Callable[[], T], adapter: str = "") -> T:
+        """What the function gives, run between two steps, with that adapter; by default with none.
+
+        Raises:
+            SetupError: it cannot be used with this model.
+        """
+        return self._thread.submit(self._with, adapter, function).result()
 
     def forget(self, owner: str) -> None:
         """Ends this owner's answers and drops all that was kept of them; nothing waits for it."""
@@ -128,8 +132,8 @@ class Engine:
 
     # On the model's own thread
 
-    def _plain(self, function: Callable[[], T]) -> T:
-        self.adapters.use("")
+    def _with(self, adapter: str, function: Callable[[], T]) -> T:
+        self.adapters.use(adapter)
         return function()
 
     def _forget(self, owner: str) -> None:

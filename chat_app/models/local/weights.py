@@ -187,7 +187,7 @@ def _model(source: Source, skeleton: Any, fit: Fit, here: Machine, say: Say) -> 
     loaded: Any = AutoModelForImageTextToText.from_pretrained(
         source.place,
         **source.options,
-        **_held(skeleton, fit, here, source.weights),
+        **held(skeleton, fit.dtype, PLAIN[fits.compute(source.weights, here)]),
         # Pickled weights can run code as they are read.
         use_safetensors=True,
         # A quantised model cannot be moved afterwards.
@@ -198,21 +198,20 @@ def _model(source: Source, skeleton: Any, fit: Fit, here: Machine, say: Say) -> 
     # transformers gives random numbers to what is missing, and goes on.
     if told["missing_keys"] or told["mismatched_keys"]:
         raise ValueError("weights are missing")
-    _look(model, fit)
+    check_layers(model, fit.dtype)
     return model.eval()
 
 
-def _held(skeleton: Any, fit: Fit, here: Machine, weights: Weights) -> dict[str, Any]:
-    """What from_pretrained is told about the form of the numbers."""
-    if fit.dtype not in QUANTISED:
-        return {"dtype": PLAIN[fit.dtype]}
-    compute = PLAIN[fits.compute(weights, here)]
+def held(skeleton: Any, dtype: str, compute: torch.dtype) -> dict[str, Any]:
+    """What from_pretrained is told about the form of the numbers; quantised ones are computed in `compute`."""
+    if dtype not in QUANTISED:
+        return {"dtype": PLAIN[dtype]}
     # Whole names, for they are compared from the beginning on: "vision_tower" would not keep
     # "model.vision_tower.…" as it is.
     outside = sorted(set(_linear(skeleton)) - language_layers(skeleton))
     config = BitsAndBytesConfig(
-        load_in_8bit=fit.dtype == "int8",
-        load_in_4bit=fit.dtype == "nf4",
+        load_in_8bit=dtype == "int8",
+        load_in_4bit=dtype == "nf4",
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=compute,
@@ -221,12 +220,12 @@ def _held(skeleton: Any, fit: Fit, here: Machine, weights: Weights) -> dict[str,
     return {"dtype": compute, "quantization_config": config}
 
 
-def _look(model: Any, fit: Fit) -> None:
+def check_layers(model: Any, dtype: str) -> None:
     """Raises SetupError when more, or less, was quantised than the language model's layers."""
     inside = language_layers(model)
     for name in _linear(model):
         found = type(model.get_submodule(name)).__name__
-        expected = KINDS.get(fit.dtype, "Linear") if name in inside else "Linear"
+        expected = KINDS.get(dtype, "Linear") if name in inside else "Linear"
         if found != expected and found in {"Linear", *KINDS.values()}:
             part = "language model" if name in inside else "vision tower"
             raise SetupError(

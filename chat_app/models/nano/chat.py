@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,32 +15,48 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from safetensors import SafetensorError
-from transformers import AutoProcessor, LlavaForConditionalGeneration
+from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
 from chat_app.errors import SetupError
-from chat_app.models.local import loading
+from chat_app.models import adapters
+from chat_app.models.fit import DTYPES
+from chat_app.models.local import loading, weights
 from chat_app.models.local.chat import LocalModel
 from chat_app.models.local.prompt import picture_of
-from chat_app.models.nano.gate import Gate
+from chat_app.models.nano import gate as gates
+from chat_app.models.nano import specialty
+from chat_app.models.nano.gate import Gate, Passage
 from chat_app.models.nano.questions import understand
+from chat_app.models.nano.specialty import Specialty
+from chat_app.models.nano.tower import Sight
+from chat_app.models.nano.wording import intents
 from chat_app.settings import Settings
 
 WEIGHTS = Path(str(resources.files(__package__))) / "weights"
 # Dialogues of at most this many turns were taught.
 TURNS = 4
-LOST = (
-    "I did not understand the question. You can ask me what kind of picture this is, whether a chest film is "
-    "normal and which view it is, what kind of brain tumour or breast lesion it is, which blood cells there "
-    "are, and where something is."
-)
 NO_PICTURE = "There is no picture to look at: open one first."
+# Questions that say nothing of what a picture shows.
+SMALL_TALK = ("sure", "cannot", "noun", "it", "other_one", "is_kind", "is_tumour")
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What an adapter adds, and the gate before its kind of picture."""
+
+    added: Specialty
+    gate: Gate
 
 
 class Nano(LocalModel):
-    """What it says of its own accord comes from the model; a refusal is fixed wording and marked as such."""
+    """What it says of its own accord comes from the model; a refusal is fixed wording and marked as such.
+
+    taught: what its adapters add, by their names.
+    """
 
     gate: Gate
+    taught: Mapping[str, Taught] = {}
 
     @property
     def _llm_type(self) -> str:
@@ -50,6 +67,9 @@ class Nano(LocalModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        owner: str = "",
+        adapter: str = "",
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         picture = next(
@@ -58,26 +78,47 @@ class Nano(LocalModel):
         if picture is None:
             yield _fixed(NO_PICTURE)
             return
-        stated = picture.get("extras", {})
-        passage = self.gate.decide(
-            self.engine.call(lambda: self._look(picture)),
-            stated.get("modality", ""),
-            stated.get("body_part", ""),
-        )
-        asked = understand(_words(messages[-1]), passage.kind)
+        passage = self._passage(picture, adapter)
+        added = self.taught[adapter].added if adapter in self.taught else None
+        asked = understand(_words(messages[-1]), passage.kind, added)
         if passage.refusal or asked is None:
-            yield _fixed(passage.refusal or LOST)
+            yield _fixed(passage.refusal or _lost(passage.kind, added))
             return
-        before = _understood(messages[:-1], passage.kind)
-        yield from super()._stream(
-            _with_picture([*before, HumanMessage(asked.say)], picture), stop, run_manager, **kwargs
-        )
+        before = _understood(messages[:-1], passage.kind, added)
+        sent = _with_picture([*before, HumanMessage(asked.say)], picture)
+        yield from super()._stream(sent, stop, run_manager, owner=owner, adapter=adapter, **kwargs)
+
+    def _passage(self, picture: Any, adapter: str) -> Passage:
+        """The word of the gate: of the adapter's where one was chosen that adds a kind of picture."""
+        stated = picture.get("extras", {})
+        header = (stated.get("modality", ""), stated.get("body_part", ""))
+        plain = self._sight(picture, "")
+        passage, taught = self.gate.decide(plain, *header), self.taught.get(adapter)
+        if taught is None:
+            fitting = [name for name, each in self.taught.items() if each.gate.is_near(plain, *header)]
+            if passage.refusal and fitting:
+                return Passage(refusal=f"{passage.refusal} The adapter {fitting[0]} was made for such pictures.")
+            return passage
+        if passage.kind:
+            said = f"This is a {passage.kind}; the adapter {adapter} is for {taught.added.kind}: choose none."
+            return Passage(refusal=said)
+        return taught.gate.decide(self._sight(picture, adapter), *header)
+
+    def _sight(self, picture: Any, adapter: str) -> Sight:
+        return self.engine.call(lambda: self._look(picture), adapter)
 
     @torch.inference_mode()
-    def _look(self, picture: Any) -> Any:
+    def _look(self, picture: Any) -> Sight:
         prepare = self.engine.reader.processor.image_processor
         pixels = prepare(picture_of(picture), return_tensors="pt").pixel_values
-        return self.engine.model.model.vision_tower.look(pixels)
+        sight: Sight = self.engine.model.model.vision_tower.look(pixels)
+        return sight
+
+
+def _lost(kind: str, added: Specialty | None) -> str:
+    """What can be asked about such a picture, in the words that were taught."""
+    known = [i for i in intents(added).values() if i.name not in SMALL_TALK and (not i.kinds or kind in i.kinds)]
+    return f"I did not understand the question. I can answer these: {' '.join(i.say for i in known)}"
 
 
 def _fixed(text: str) -> ChatGenerationChunk:
@@ -89,12 +130,12 @@ def _words(message: BaseMessage) -> str:
     return " ".join(b["text"] for b in message.content_blocks if b["type"] == "text")
 
 
-def _understood(messages: list[BaseMessage], kind: str) -> list[BaseMessage]:
+def _understood(messages: list[BaseMessage], kind: str, added: Specialty | None) -> list[BaseMessage]:
     """Past turns in the wording nano was taught, without those it did not understand."""
     turns: list[list[BaseMessage]] = []
     for question, answer in itertools.pairwise(messages):
         if isinstance(question, HumanMessage) and isinstance(answer, AIMessage):
-            asked = understand(_words(question), kind)
+            asked = understand(_words(question), kind, added)
             if asked:
                 turns.append([HumanMessage(asked.say), AIMessage(_words(answer))])
     return [message for turn in turns[-TURNS:] for message in turn]
@@ -122,15 +163,40 @@ def open_nano(settings: Settings, folder: Path = WEIGHTS) -> Nano:
 def _read(folder: Path, settings: Settings) -> Nano:
     # Reading the weights takes a blink, and a bar on stderr is no part of an answer.
     disable_progress_bar()
-    model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    model = _model(folder, settings.dtype or "fp32")
     processor = AutoProcessor.from_pretrained(folder)
+    engine = loading.engine(model, processor, "nano", fingerprint(folder), settings)
     return Nano(
-        engine=loading.engine(model, processor, "nano", fingerprint(folder), settings),
-        gate=Gate.load(folder / "gate.safetensors"),
+        engine=engine,
+        gate=Gate.load(folder / gates.FILE),
+        taught=_taught(settings, engine.adapters.names),
         seed=settings.seed,
         temperature=settings.temperature,
         max_new_tokens=settings.max_new_tokens,
     )
+
+
+def _model(folder: Path, dtype: str) -> LlavaForConditionalGeneration:
+    if dtype not in DTYPES:
+        raise SetupError(f"There is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}.")
+    with torch.device("meta"):
+        skeleton = LlavaForConditionalGeneration(AutoConfig.from_pretrained(folder))
+    held = weights.held(skeleton, dtype, torch.float32)
+    model: Any = LlavaForConditionalGeneration.from_pretrained(folder, **held)
+    weights.check_layers(model, dtype)
+    model.eval()
+    return model  # type: ignore[no-any-return]
+
+
+def _taught(settings: Settings, names: tuple[str, ...]) -> dict[str, Taught]:
+    """What the adapters that fit add; one without a specialty changes how nano speaks, and nothing else."""
+    folders = {card.name: card.folder for card in adapters.found(settings.adapters) if card.name in names}
+    found = {}
+    for name, folder in folders.items():
+        if (folder / specialty.FILE).is_file():
+            added = specialty.read(folder / specialty.FILE)
+            found[name] = Taught(added, Gate.load(folder / gates.FILE, added))
+    return found
 
 
 def fingerprint(folder: Path = WEIGHTS) -> str:

@@ -8,6 +8,7 @@ overlook what tells a nerve ultrasound from a breast ultrasound.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,20 +16,24 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from chat_app.models.nano.tower import DECISIONS, Sight
+from chat_app.models.nano.specialty import Specialty
+from chat_app.models.nano.tower import DECISIONS, OPEN_KIND, Sight
 from chat_app.models.nano.wording import KINDS
 
-# What a DICOM header must say for each kind (PS3.3 C.7.3.1.1.1, and body parts of PS3.16 Annex L).
-STATED = {
+FILE = "gate.safetensors"
+# What a DICOM header may say, its modality and its body part; where one is empty it may say anything.
+Stated = tuple[tuple[str, ...], tuple[str, ...]]
+# PS3.3 C.7.3.1.1.1, and body parts of PS3.16 Annex L.
+STATED: Mapping[str, Stated] = {
     "chest X-ray": (("CR", "DX", "RG"), ("CHEST", "LUNG", "THORAX")),
     "brain MR": (("MR",), ("BRAIN", "HEAD")),
-    "breast ultrasound": (("US",), ("BREAST",)),
     "blood smear": (("SM", "GM"), ("BLOOD",)),
 }
 # These say how a file came about, not what it shows.
 SILENT = ("", "OT", "SC")
 SURE = 0.8
-KNOWN = "chest X-rays, brain MR with contrast, breast ultrasound and blood smears"
+SHARE = 0.985
+KNOWN = "chest X-rays, brain MR with contrast and blood smears"
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,24 @@ class Passage:
 
 
 class Gate:
-    """means (kinds, d) and precision (d, d) of each kind's texture; limits (kinds,) on the distance."""
+    """means (kinds, d) and precision (d, d) of each kind's texture; limits (kinds,) on the distance.
 
-    def __init__(self, means: Tensor, precision: Tensor, limits: Tensor) -> None:
+    kinds: what each is called, by the tower's word for it. stated: what a header must say of each. knows:
+    all of them, for a refusal.
+    """
+
+    def __init__(
+        self, means: Tensor, precision: Tensor, limits: Tensor, added: Specialty | None = None
+    ) -> None:
+        """added: for the one kind of picture that an adapter adds."""
         self.means, self.precision, self.limits = means, precision, limits
+        self.kinds = {OPEN_KIND: added.kind} if added else {kind: kind for kind in KINDS}
+        self.stated = {added.kind: (added.modalities, added.body_parts)} if added else STATED
+        self.knows = f"{added.kind} with this adapter" if added else KNOWN
 
     @classmethod
     def fit(
-        cls, texture: Tensor, kinds: Tensor, others: Tensor, other_kinds: Tensor, share: float = 0.985
+        cls, texture: Tensor, kinds: Tensor, others: Tensor, other_kinds: Tensor, share: float = SHARE
     ) -> Gate:
         """From training pictures (n, d) and their kinds; limits let `share` of the `others` through."""
         means = torch.stack([texture[kinds == k].mean(0) for k in range(len(KINDS))])
@@ -59,10 +74,19 @@ class Gate:
         gate.limits = torch.stack([distances[other_kinds == k, k].quantile(share) for k in range(len(KINDS))])
         return gate
 
+    def beside(self, texture: Tensor, others: Tensor, added: Specialty, share: float = SHARE) -> Gate:
+        """A gate for the kind of picture that an adapter adds, from training pictures and others of it.
+
+        The texture lies below what adapters change, so that it is one and the same with and without them.
+        """
+        gate = Gate(texture.mean(0, keepdim=True), self.precision, torch.zeros(1), added)
+        gate.limits = gate.distances(others)[:, 0].quantile(share).reshape(1)
+        return gate
+
     @classmethod
-    def load(cls, path: Path) -> Gate:
+    def load(cls, path: Path, added: Specialty | None = None) -> Gate:
         table = load_file(path)
-        return cls(table["means"], table["precision"], table["limits"])
+        return cls(table["means"], table["precision"], table["limits"], added)
 
     def save(self, path: Path) -> None:
         table = {"means": self.means, "precision": self.precision, "limits": self.limits}
@@ -75,16 +99,16 @@ class Gate:
 
     def decide(self, sight: Sight, modality: str, body_part: str) -> Passage:
         """For one picture (batch of one) and what its file states ("" where it states nothing)."""
-        stated, refusal = _stated(modality, body_part)
+        stated, refusal = self._allowed(modality, body_part)
         if refusal:
             return Passage(refusal=refusal)
         chances = sight.decisions["kind"][0].softmax(-1)
-        seen = DECISIONS["kind"][int(chances.argmax())]
-        if seen not in KINDS or float(chances.max()) < SURE:
-            return Passage(refusal=_unknown(stated))
-        kind = KINDS.index(seen)
-        if float(self.distances(sight.texture)[0, kind]) > float(self.limits[kind]):
-            return Passage(refusal=_unknown(stated))
+        class_ = DECISIONS["kind"][int(chances.argmax())]
+        if class_ not in self.kinds or float(chances.max()) < SURE:
+            return Passage(refusal=self._unknown(stated))
+        row, seen = list(self.kinds).index(class_), self.kinds[class_]
+        if float(self.distances(sight.texture)[0, row]) > float(self.limits[row]):
+            return Passage(refusal=self._unknown(stated))
         if stated and seen not in stated:
             said = _words(modality, body_part)
             return Passage(
@@ -92,27 +116,31 @@ class Gate:
             )
         return Passage(kind=seen)
 
+    def is_near(self, sight: Sight, modality: str, body_part: str) -> bool:
+        """Whether header and texture are those of one of its kinds, whatever the tower makes of the rest."""
+        near = (self.distances(sight.texture)[0] <= self.limits).any()
+        return bool(near) and not self._allowed(modality, body_part)[1]
 
-def _stated(modality: str, body_part: str) -> tuple[tuple[str, ...], str]:
-    """The kinds the header allows (empty: any), or the refusal when it allows none."""
-    if modality in SILENT and not body_part:
-        return (), ""
-    allowed = tuple(
-        kind
-        for kind, (codes, parts) in STATED.items()
-        if (modality in SILENT or modality in codes)
-        and (not body_part or any(part in body_part for part in parts))
-    )
-    if allowed:
-        return allowed, ""
-    return (), f"The file says {_words(modality, body_part)}. I only know {KNOWN}, so I cannot tell."
+    def _allowed(self, modality: str, body_part: str) -> tuple[tuple[str, ...], str]:
+        """The kinds the header allows (empty: any), or the refusal when it allows none."""
+        if modality in SILENT and not body_part:
+            return (), ""
+        allowed = tuple(
+            kind
+            for kind, (codes, parts) in self.stated.items()
+            if (modality in SILENT or not codes or modality in codes)
+            and (not body_part or not parts or any(part in body_part for part in parts))
+        )
+        if allowed:
+            return allowed, ""
+        said = _words(modality, body_part)
+        return (), f"The file says {said}. I only know {self.knows}, so I cannot tell."
+
+    def _unknown(self, stated: tuple[str, ...]) -> str:
+        if stated:
+            return "This picture is unlike those I was taught, so I cannot tell."
+        return f"I cannot tell what this is: it is unlike the pictures I was taught. I only know {self.knows}."
 
 
 def _words(modality: str, body_part: str) -> str:
     return " of ".join(part for part in (modality, body_part) if part not in SILENT)
-
-
-def _unknown(stated: tuple[str, ...]) -> str:
-    if stated:
-        return "This picture is unlike those I was taught, so I cannot tell."
-    return f"I cannot tell what this is: it is unlike the pictures I was taught. I only know {KNOWN}."

@@ -10,43 +10,31 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from chat_app.models.nano.wording import Intent, concepts, intents, nouns
+from chat_app.models.nano.specialty import Specialty
+from chat_app.models.nano.wording import Intent, concepts, intents, nouns, plain
 
-_SAME = (
-    (r"\b(tumou?rs?|neoplasms?)\b", "tumour"),
-    (r"\b(x[ -]?rays?|radiograph(s|y)?|cxr)\b", "x-ray"),
-    (r"\b(wbcs?|leu[ck]ocytes?|white (blood )?(cell|corpuscle)s?)\b", "leukocyte"),
-    (r"\b(thrombocytes?|platelets?|plts?)\b", "platelet"),
-    (r"\b(erythrocytes?|rbcs?|red (blood )?(cell|corpuscle)s?)\b", "erythrocyte"),
-    (r"\b(mri|magnetic resonance( imag(e|ing))?)\b", "mr"),
-    (r"\b(ultrasonograph(y|ic)|sonogra(m|phy)|echograph(y|ic))\b", "ultrasound"),
-    (r"\b(anteroposterior|antero-posterior)\b", "ap"),
-    (r"\b(posteroanterior|postero-anterior)\b", "pa"),
-    (r"\br lung\b", "right lung"),
-    (r"\bl lung\b", "left lung"),
-    (r"\bgliomas\b", "glioma"),
-    (r"\bmeningiomas\b", "meningioma"),
-    (r"\b(pituitary|hypophys\w+)( (gland )?(tumour|adenoma)s?)?\b", "pituitary tumour"),
-    (r"\b(where|what)'s\b", r"\1 is"),
-)
+# The concepts that stand for a kind of picture, and how it is spoken of; a brain MR that is asked for as
+# "MR" is one, an ultrasound may be of anything.
 _KIND_WORDS = {
-    "chest X-ray": "chestx",
-    "brain MR": "brainmr",
-    "breast ultrasound": "breastus",
-    "blood smear": "smear",
+    "chestx": "chest X-ray",
+    "brainmr": "brain MR",
+    "smear": "blood smear",
+    "breastus": "breast ultrasound",
+    "ultrasound": "ultrasound",
+    "tomogram": "CT",
+    "mammogram": "mammogram",
 }
 # A word that belongs to one kind of picture, with its noun in wording.toml and that kind.
 _AT_HOME = (
     (r"lungs?|pulmonary|pleural|pneumothorax|pneumonia|effusions?", "lung", "chest X-ray"),
     (r"brain", "brain", "brain MR"),
-    (r"breasts?", "breast", "breast ultrasound"),
     (r"leukocytes?", "white blood cell", "blood smear"),
     (r"platelets?", "platelet", "blood smear"),
     (r"erythrocytes?", "red blood cell", "blood smear"),
 )
 # Nouns of wording.toml that taught questions are about, or that mean too many things to stand for one.
 _TAUGHT = {
-    *("lung", "brain", "brain tumour", "pituitary gland", "breast", "breast lesion", "skin"),
+    *("lung", "brain", "brain tumour", "pituitary gland"),
     *("blood cell", "red blood cell", "white blood cell", "platelet"),
 }
 # Whatever else is asked, a question about these is one nano must decline.
@@ -62,19 +50,22 @@ class Asked:
     noun: str = ""
 
 
-def understand(question: str, kind: str = "") -> Asked | None:
-    """The taught question meant by `question` before a picture of `kind`; None when there is none."""
+def understand(question: str, kind: str = "", added: Specialty | None = None) -> Asked | None:
+    """The taught question meant by `question` before a picture of `kind`; None when there is none.
+
+    added: what the adapter that is to answer adds.
+    """
     text = plain(question)
-    spoken = _concepts(text)
-    noun = _noun(text, kind)
-    elsewhere = noun not in nouns().get(kind, ())
+    spoken = _concepts(text, added)
+    noun = _noun(text, kind, added)
+    elsewhere = noun not in nouns(added).get(kind, ())
     if noun and not spoken & _DECISIVE and (elsewhere or "disease" not in spoken):
         return Asked("noun", intents()["noun"].say.replace("$noun", noun), noun)
-    intent = _meant(spoken, kind)
+    intent = _meant(spoken, kind, added)
     if intent is None:
         return Asked("noun", intents()["noun"].say.replace("$noun", noun), noun) if noun else None
-    named = next((k for k, concept in _KIND_WORDS.items() if concept in spoken), "")
     if intent.name == "is_kind":
+        named = added.kind if added and "added" in spoken else _named(spoken)
         return Asked(intent.name, intent.say.replace("$kind", named), named)
     if intent.name == "is_tumour":
         # It names the tumour reliably and compares names badly: the name answers the question as well.
@@ -82,22 +73,18 @@ def understand(question: str, kind: str = "") -> Asked | None:
     return Asked(intent.name, intent.say)
 
 
-def plain(question: str) -> str:
-    """Lower case, no punctuation, one word for each thing that has several."""
-    text = re.sub(r"[^\w\s'-]", " ", question.lower())
-    for pattern, word in _SAME:
-        text = re.sub(pattern, word, text)
-    return " ".join(text.split())
+def _named(spoken: frozenset[str]) -> str:
+    return next((kind for concept, kind in _KIND_WORDS.items() if concept in spoken), "")
 
 
-def _concepts(text: str) -> frozenset[str]:
-    return frozenset(name for name, pattern in concepts().items() if pattern.search(text))
+def _concepts(text: str, added: Specialty | None) -> frozenset[str]:
+    return frozenset(name for name, pattern in concepts(added).items() if pattern.search(text))
 
 
-def _meant(spoken: frozenset[str], kind: str) -> Intent | None:
+def _meant(spoken: frozenset[str], kind: str, added: Specialty | None) -> Intent | None:
     """The intent with the most concepts; one that suits the kind of picture counts more."""
     best: tuple[float, Intent] | None = None
-    for intent in intents().values():
+    for intent in intents(added).values():
         held = [len(ask) + 2 * len(ask & _DECISIVE) for ask in intent.asks if ask <= spoken]
         if not held:
             continue
@@ -108,13 +95,14 @@ def _meant(spoken: frozenset[str], kind: str) -> Intent | None:
 
 
 @cache
-def _untaught() -> tuple[str, ...]:
+def _untaught(added: Specialty | None) -> tuple[str, ...]:
     """Nouns that no taught question is about, longest first so that "mediastinum" is not cut short."""
-    every = {noun for group in nouns().values() for noun in group}
-    return tuple(sorted(every - _TAUGHT, key=len, reverse=True))
+    every = {noun for group in nouns(added).values() for noun in group}
+    own = set(added.things) if added else set()
+    return tuple(sorted(every - _TAUGHT - own, key=len, reverse=True))
 
 
-def _noun(text: str, kind: str) -> str:
+def _noun(text: str, kind: str, added: Specialty | None) -> str:
     """The thing asked about that no taught question covers: at home in another kind, or untaught."""
     without_kinds = re.sub(r"chest x-ray|brain (mr|scan)|breast ultrasound", "", text)
     for word, noun, home in _AT_HOME:
@@ -122,4 +110,4 @@ def _noun(text: str, kind: str) -> str:
             return noun
     if kind == "blood smear" and re.search(r"\b(tumour|mass|lesions?|lumps?|nodules?)\b", text):
         return "brain tumour"
-    return next((n for n in _untaught() if re.search(rf"\b{n}(e?s)?\b", text)), "")
+    return next((n for n in _untaught(added) if re.search(rf"\b{n}(e?s)?\b", text)), "")

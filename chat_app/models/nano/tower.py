@@ -1,6 +1,6 @@
 """The vision tower of nano: convolutions, two transformer layers, and slots that say what was found.
 
-Besides a 6 x 6 grid of tokens the tower gives one token for each thing it looks for (with its box) and one
+Besides a 7 x 7 grid of tokens the tower gives one token for each thing it looks for (with its box) and one
 for each question it was taught to decide (with its answer), so that a small language model need not find them
 in the grid. It knows nothing of words, prompts or files.
 """
@@ -8,6 +8,7 @@ in the grid. It knows nothing of words, prompts or files.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,17 +18,27 @@ from torch.nn import functional as F
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
-OBJECTS = ("right lung", "left lung", "tumour", "lesion", "white blood cell", "platelet")
+# The things and the classes that an adapter may give a meaning to; nothing in the base does.
+OPEN_OBJECTS = ("thing 1", "thing 2", "thing 3")
+OPEN_KIND, OPEN_DECISION = "taught", "class"
+OPEN_CLASSES = tuple(f"class {number}" for number in range(1, 9))
+OBJECTS = ("right lung", "left lung", "tumour", "white blood cell", "platelet", *OPEN_OBJECTS)
 DECISIONS: dict[str, tuple[str, ...]] = {
-    "kind": ("chest X-ray", "brain MR", "breast ultrasound", "blood smear", "other"),
+    "kind": ("chest X-ray", "brain MR", "blood smear", OPEN_KIND, "other"),
     "view": ("AP", "PA"),
     "film": ("normal", "abnormal"),
     "tumour": ("glioma", "meningioma", "pituitary tumour"),
-    "breast": ("normal", "benign", "malignant"),
     "white cells": ("absent", "present"),
     "platelets": ("absent", "present"),
+    OPEN_DECISION: OPEN_CLASSES,
 }
+# What every decision sees beside its own question: the two things that classes are mostly about.
+SHARED = (OBJECTS.index("tumour"), OBJECTS.index(OPEN_OBJECTS[0]))
 WAVES = 8
+# How far around its peak, in places, a thing's box is gathered from; how wide a closer look is, in boxes.
+REACH = 2
+WIDER = 2.0
+CLOSE = 12
 
 
 class NanoVisionConfig(PreTrainedConfig):
@@ -37,7 +48,7 @@ class NanoVisionConfig(PreTrainedConfig):
 
     def __init__(
         self,
-        image_size: int = 192,
+        image_size: int = 224,
         patch_size: int = 32,
         hidden_size: int = 256,
         num_attention_heads: int = 8,
@@ -58,10 +69,12 @@ class NanoVisionConfig(PreTrainedConfig):
 class Sight:
     """What the tower made of a batch of B pictures.
 
-    tokens: (B, 36 + slots, hidden). texture: (B, 192), log mean and log spread of the early maps, which tell
+    tokens: (B, 49 + slots, hidden). texture: (B, 192), log mean and log spread of the early maps, which tell
     one ultrasound from another where later ones do not. decisions: logits (B, classes) by name. maps: (B,
-    objects, 144) logits of where each object is. boxes: (B, objects, 144, 4), each place's guess of the box
-    as (x0, y0, x1, y1) in 0..1 of the picture. box: (B, objects, 4), the guesses weighted by the map.
+    objects, 196) logits of where each object is. boxes: (B, objects, 196, 4), each place's guess of the box
+    as (x0, y0, x1, y1) in 0..1 of the picture. rough: (B, objects, 4), the guesses around the map's peak,
+    weighted by the map. box: (B, objects, 4), the rough ones after a closer look. coarse, middle: the maps
+    (B, 32, 56, 56) and (B, 64, 28, 28) that a closer look is taken at.
     """
 
     tokens: Tensor
@@ -69,7 +82,10 @@ class Sight:
     decisions: dict[str, Tensor]
     maps: Tensor
     boxes: Tensor
+    rough: Tensor
     box: Tensor
+    coarse: Tensor
+    middle: Tensor
 
 
 def _conv(inside: int, outside: int, stride: int) -> nn.Sequential:
@@ -79,6 +95,15 @@ def _conv(inside: int, outside: int, stride: int) -> nn.Sequential:
 def _spread(maps: Tensor) -> Tensor:
     """(B, C, H, W) to (B, 2 C): mean and standard deviation of each map."""
     return torch.cat([maps.mean((2, 3)), maps.std((2, 3))], 1)
+
+
+def _around_peak(maps: Tensor) -> Tensor:
+    """(B, objects, places): whether a place lies within REACH of that map's highest."""
+    side = math.isqrt(maps.shape[-1])
+    places = torch.arange(maps.shape[-1], device=maps.device)
+    peak = maps.argmax(-1, keepdim=True)
+    rows, columns = places // side - peak // side, places % side - peak % side
+    return (rows.abs() <= REACH) & (columns.abs() <= REACH)
 
 
 class _Block(nn.Module):
@@ -91,6 +116,34 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.second(F.relu(self.first(x))))
+
+
+class _CloserLook(nn.Module):
+    """Moves the edges of a box by what the fine maps show around it."""
+
+    def __init__(self, inside: int, width: int = 32) -> None:
+        super().__init__()
+        self.first = _conv(inside, width, 1)
+        self.second = _conv(width, width, 2)
+        self.mixed = nn.Linear(width * (CLOSE // 2) ** 2, 64)
+        self.edges = nn.Linear(64, 4 * len(OBJECTS))
+
+    def forward(self, maps: Sequence[Tensor], boxes: Tensor, which: Tensor) -> Tensor:
+        """Boxes (n, k, 4) of the objects `which` (n, k), and maps (n, C, H, W) they lie in, to boxes."""
+        middle, size = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
+        low, span = middle - size * WIDER / 2, size * WIDER
+        ticks = (torch.arange(CLOSE, device=boxes.device, dtype=boxes.dtype) + 0.5) / CLOSE
+        xs = (low[..., :1] + ticks * span[..., :1]).unsqueeze(2).expand(-1, -1, CLOSE, -1)
+        ys = (low[..., 1:] + ticks * span[..., 1:]).unsqueeze(3).expand(-1, -1, -1, CLOSE)
+        grid = torch.stack([xs, ys], -1).flatten(1, 2) * 2 - 1
+        seen = torch.cat([F.grid_sample(each, grid, align_corners=False) for each in maps], 1)
+        count, things = which.shape
+        seen = seen.unflatten(2, (things, CLOSE)).transpose(1, 2).flatten(0, 1)
+        seen = F.relu(self.second(F.relu(self.first(seen))))
+        moves = self.edges(F.relu(self.mixed(seen.flatten(1)))).view(count, things, len(OBJECTS), 4)
+        moves = moves.gather(2, which[..., None, None].expand(-1, -1, 1, 4)).squeeze(2)
+        start = boxes.new_tensor([0.25, 0.25, 0.75, 0.75])
+        return torch.cat([low, low], -1) + torch.cat([span, span], -1) * (start + 0.5 * torch.tanh(moves))
 
 
 class _Layer(nn.Module):
@@ -118,7 +171,7 @@ class _Layer(nn.Module):
 
 
 class NanoVisionModel(PreTrainedModel):
-    """(B, 3, 192, 192) in -1..1 to (B, 49, 256): 36 grid tokens, a slot for each object and decision."""
+    """(B, 3, 224, 224) in -1..1 to (B, 64, 256): 49 grid tokens, a slot for each object and decision."""
 
     config_class = NanoVisionConfig
     main_input_name = "pixel_values"
@@ -139,6 +192,7 @@ class NanoVisionModel(PreTrainedModel):
         self.fine_norm = nn.LayerNorm(fine)
         self.map_head = nn.Linear(fine, len(OBJECTS))
         self.box_head = nn.Linear(fine, 4 * len(OBJECTS))
+        self.closer = _CloserLook(32 + 64)
         classes = sum(len(c) for c in DECISIONS.values())
         self.queries = nn.Parameter(torch.zeros(len(DECISIONS), width))
         self.decide = nn.ModuleList(nn.Linear(2 * width + 2 * fine, len(c)) for c in DECISIONS.values())
@@ -164,6 +218,7 @@ class NanoVisionModel(PreTrainedModel):
                 nn.init.normal_(table, std=0.5)
             nn.init.normal_(module.decision_answer, std=1.0)
             nn.init.normal_(module.position, std=0.02)
+            nn.init.zeros_(module.closer.edges.weight)
 
     def look(self, pixel_values: Tensor) -> Sight:
         """Everything the tower sees, for training, for the gate and for `forward`."""
@@ -177,16 +232,25 @@ class NanoVisionModel(PreTrainedModel):
         places = self._places(fine, grid)
         maps = self.map_head(places).transpose(1, 2)
         boxes = self._boxes(places)
-        weight = (2.0 * maps).softmax(-1)
-        box = (weight.unsqueeze(-1) * boxes).sum(2)
+        weight = (2.0 * maps).masked_fill(~_around_peak(maps), -torch.inf).softmax(-1)
+        rough = (weight.unsqueeze(-1) * boxes).sum(2)
         found = weight @ places
         decisions = self._decisions(grid, found)
+        box = rough if self.training else self._closer(coarse, middle, rough)
         slots = self._slots(maps, box, found, decisions)
         texture = torch.cat([_spread(coarse), _spread(middle)], 1).log1p()
-        return Sight(torch.cat([grid, slots], 1), texture, decisions, maps, boxes, box)
+        return Sight(
+            torch.cat([grid, slots], 1), texture, decisions, maps, boxes, rough, box, coarse, middle
+        )
+
+    def _closer(self, coarse: Tensor, middle: Tensor, rough: Tensor) -> Tensor:
+        """In training it is taught on boxes of its own, not on those that are still being learned."""
+        every = torch.arange(len(OBJECTS), device=rough.device).expand(len(rough), -1)
+        moved: Tensor = self.closer((coarse, middle), rough, every)
+        return moved
 
     def _places(self, fine: Tensor, grid: Tensor) -> Tensor:
-        """(B, 144, fine): the finer feature map, told what the grid made of its surroundings."""
+        """(B, 196, fine): the finer feature map, told what the grid made of its surroundings."""
         side = math.isqrt(grid.shape[1])
         coarse = self.fine_token(grid).transpose(1, 2).unflatten(2, (side, side))
         mixed = self.fine_conv(fine) + F.interpolate(
@@ -208,7 +272,7 @@ class NanoVisionModel(PreTrainedModel):
     def _decisions(self, grid: Tensor, found: Tensor) -> dict[str, Tensor]:
         weight = (grid @ self.queries.T / grid.shape[-1] ** 0.5).softmax(1)
         pooled = weight.transpose(1, 2) @ grid
-        shared = torch.cat([grid.mean(1), found[:, 2], found[:, 3]], -1)
+        shared = torch.cat([grid.mean(1), *(found[:, what] for what in SHARED)], -1)
         heads = zip(DECISIONS, self.decide, strict=True)
         return {name: head(torch.cat([pooled[:, i], shared], -1)) for i, (name, head) in enumerate(heads)}
 

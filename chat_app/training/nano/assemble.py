@@ -91,7 +91,7 @@ def llava(
     text = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=192,
-        intermediate_size=384,
+        intermediate_size=320,
         num_hidden_layers=4,
         num_attention_heads=6,
         num_key_value_heads=3,

@@ -14,31 +14,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from chat_app.models.nano.tower import DECISIONS, OBJECTS
-from chat_app.training.nano.pictures import UNKNOWN, Album
+from chat_app.training.nano.pictures import ADDED, UNKNOWN, Album
 
 KINDS = DECISIONS["kind"]
 OTHER = KINDS.index("other")
 NAMES = tuple(DECISIONS)
 SPOILS = ("jigsaw", "zoom", "invert", "upside down", "blend", "recolour")
-# How many of each go into a batch of 32; "spoiled" are drawn from the medical sets and made unrecognisable.
-MIX = {
-    "cxr_nih": 8,
-    "cxr_lungbox": 2,
-    "mri_brain": 8,
-    "us_breast": 5,
-    "blood_cells": 4,
-    "vqa_rad": 1,
-    "drawings": 1,
-}
-SPOILED = 3
+# Sets whose pictures may be mirrored: in the others left and right would be told wrongly.
+MIRRORED = ("mri_brain", "blood_cells", ADDED)
 # An object's number and its box in 0..1 of the picture.
 Marked = tuple[int, float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """pixels (B, 3, side, side) in -1..1; decisions (B, 7); target (B, objects, 144) and boxes (B, objects,
-    144, 4).
+    """pixels (B, 3, side, side) in -1..1; decisions (B, 7); target (B, objects, 196) and boxes (B, objects,
+    196, 4).
 
     target: where each object is, summing to 1, or all 0. present: (B, objects) 1, 0, or UNKNOWN.
     single: (B, objects) true where the object stands once; found: the boxes in each picture.
@@ -54,13 +45,13 @@ class Batch:
 
 
 def draw(album: Album, size: int, side: int, rng: np.random.Generator) -> Batch:
-    """`size` pictures in the proportions of MIX, some spoiled, each moved and shaded."""
-    share = size / (sum(MIX.values()) + SPOILED)
-    counts = {name: max(1, round(n * share)) for name, n in MIX.items()}
+    """`size` pictures in the proportions of the album's mix, some spoiled, each moved and shaded."""
+    mix = album.mix
+    share = size / (sum(mix.shares.values()) + mix.spoiled)
+    counts = {name: max(1, round(n * share)) for name, n in mix.shares.items()}
     chosen = np.concatenate([rng.choice(album.of(name), n) for name, n in counts.items()])
     spoiled = max(0, size - len(chosen))
-    medical = album.of("cxr_nih", "mri_brain", "us_breast", "blood_cells")
-    chosen = np.concatenate([chosen, rng.choice(medical, spoiled)])
+    chosen = np.concatenate([chosen, rng.choice(album.of(*mix.spoilable), spoiled)])
     spoils = [""] * (len(chosen) - spoiled) + [str(s) for s in rng.choice(SPOILS, spoiled)]
     return batch(album, chosen, side, rng, spoils=spoils)
 
@@ -115,7 +106,7 @@ def _move(source: str, spoil: str, rng: np.random.Generator) -> np.ndarray:
     if spoil == "zoom":
         scale = rng.uniform(0.08, 0.13) if source == "blood_cells" else rng.uniform(0.12, 0.25)
         shift = rng.uniform(-0.5, 0.5, 2)
-    mirror = -1.0 if source in ("mri_brain", "us_breast", "blood_cells") and rng.random() < 0.5 else 1.0
+    mirror = -1.0 if source in MIRRORED and rng.random() < 0.5 else 1.0
     down = -1.0 if spoil == "upside down" else 1.0
     sx, sy = scale * stretch, scale / stretch
     cos, sin = math.cos(turn), math.sin(turn)
@@ -148,9 +139,6 @@ def _recount(
             seen = {OBJECTS[what] for what, *_ in found[i]}
             decisions[i, NAMES.index("white cells")] = int("white blood cell" in seen)
             decisions[i, NAMES.index("platelets")] = int("platelet" in seen)
-        if album.pictures[index].source == "us_breast" and not spoils[i] and not found[i]:
-            lost = album.pictures[index].boxes
-            decisions[i, NAMES.index("breast")] = UNKNOWN if lost else 0
 
 
 def _shade(pixels: Tensor, rng: np.random.Generator) -> Tensor:

@@ -10,27 +10,28 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chat_app.models.nano.specialty import Specialty
+from chat_app.models.nano.tower import OPEN_CLASSES, OPEN_DECISION, OPEN_OBJECTS
 from chat_app.models.nano.wording import KINDS, TUMOURS, Intent, intents, nouns
 
 DOUBT = 0.65
-UNKNOWN_PICTURE = (
-    "I cannot tell what this is. I only know chest X-rays, brain MR, breast ultrasound and blood smears."
-)
+UNKNOWN_PICTURE = "I cannot tell what this is. I only know chest X-rays, brain MR and blood smears."
+# Kinds of picture that people ask about and nano is not one for.
+OTHER_KINDS = ("breast ultrasound", "ultrasound", "CT", "mammogram")
 # What a question about another kind of picture is about, to say that it is not there.
 _THING = {
     "view": "chest film", "normal": "chest film", "abnormal": "chest film",
-    "disease": "lung", "where_finding": "lung",
+    "disease": "lung", "pneumonia": "lung", "where_finding": "lung",
     "lungs": "lung", "right_lung": "lung", "left_lung": "lung", "other_one": "lung",
     "tumour": "brain tumour", "is_tumour": "brain tumour", "any_tumour": "brain tumour",
     "where_tumour": "brain tumour", "half": "brain tumour",
-    "breast": "breast lesion", "any_lesion": "breast lesion", "where_lesion": "breast lesion",
     "cells": "blood cell", "any_white": "white blood cell", "where_white": "white blood cell",
     "type_white": "white blood cell", "any_platelet": "platelet",
 }  # fmt: skip
 _OFTEN = {
-    "lungs": 3, "right_lung": 3, "left_lung": 3, "where_tumour": 5, "where_lesion": 4, "where_white": 4,
-    "findings": 3,
-    "it": 2, "tumour": 2, "normal": 2, "view": 2, "breast": 2, "noun": 2,
+    "lungs": 3, "right_lung": 3, "left_lung": 3, "where_tumour": 5, "where_white": 4,
+    "where_thing1": 4, "where_thing2": 4, "where_thing3": 4, "class": 3, "findings": 3,
+    "it": 2, "tumour": 2, "normal": 2, "pneumonia": 2, "view": 2, "noun": 2,
 }  # fmt: skip
 
 
@@ -39,11 +40,13 @@ class Seen:
     """One picture through the tower: its kind, each decision with its probability, each object's box.
 
     boxes hold (x0, y0, x1, y1) as bins 0..99 of the square view, for the objects that were found.
+    added: what an adapter adds, for a picture of its kind.
     """
 
     kind: str
     decisions: dict[str, tuple[str, float]]
     boxes: dict[str, tuple[int, int, int, int]]
+    added: Specialty | None = None
 
     def box(self, thing: str) -> str:
         """The words and tokens that mark it, or that it is not seen."""
@@ -55,6 +58,18 @@ class Seen:
     def says(self, decision: str) -> str:
         return self.decisions[decision][0]
 
+    @property
+    def sort(self) -> str:
+        """The class that the adapter's own decision names; "" where it tells none apart."""
+        assert self.added
+        number = OPEN_CLASSES.index(self.says(OPEN_DECISION))
+        return self.added.classes[number] if self.added.classes else ""
+
+    def has(self, number: int) -> bool:
+        """Whether the adapter's thing of that number, from 1, was found and its class does not deny it."""
+        assert self.added
+        return OPEN_OBJECTS[number - 1] in self.boxes and self.sort not in self.added.bare
+
     def doubts(self, decision: str) -> bool:
         return self.decisions[decision][1] < DOUBT
 
@@ -64,8 +79,8 @@ def dialogue(seen: Seen, rng: random.Random, turns: int, taught: float = 0.6) ->
     said: list[tuple[str, str]] = []
     before = ""
     for _ in range(turns):
-        intent = _choose(seen.kind, before, rng)
-        filler = _filler(intent, seen.kind, rng)
+        intent = _choose(seen, before, rng)
+        filler = _filler(intent, seen, rng)
         question = intent.say if rng.random() < taught else _spoken(intent.drawn(rng), rng)
         for name in ("$kind", "$tumour", "$noun"):
             question = question.replace(name, filler)
@@ -76,15 +91,16 @@ def dialogue(seen: Seen, rng: random.Random, turns: int, taught: float = 0.6) ->
 
 def answer(intent: str, seen: Seen, filler: str = "", before: str = "") -> str:
     """What nano should say to `intent`; `before` is the intent of the turn before, for "where is it"."""
-    if seen.kind not in KINDS:
+    own = (seen.added.kind,) if seen.added else KINDS
+    if seen.kind not in own:
         return UNKNOWN_PICTURE
-    kinds = intents()[intent].kinds
-    if kinds and seen.kind not in kinds:
-        return f"There is no {_THING[intent]} in this picture: it is a {seen.kind}."
+    asked = intents(seen.added)[intent]
+    if asked.kinds and seen.kind not in asked.kinds:
+        return f"There is no {_THING[intent]} in this picture: it is {_a(seen.kind)}."
     if intent == "noun":
         return _noun(filler, seen)
     if intent == "is_kind":
-        return f"Yes, it is a {seen.kind}." if filler == seen.kind else f"No, it is a {seen.kind}."
+        return f"{'Yes' if filler == seen.kind else 'No'}, it is {_a(seen.kind)}."
     if intent == "is_tumour":
         same = filler == seen.says("tumour")
         return (
@@ -95,16 +111,18 @@ def answer(intent: str, seen: Seen, filler: str = "", before: str = "") -> str:
     if intent == "other_one":
         other = {"right_lung": "left_lung", "left_lung": "right_lung"}.get(before, "lungs")
         return _SAY[other](seen)
+    if asked.thing:
+        return _where_thing(seen, asked.thing) if intent.startswith("where") else _any_thing(seen, asked.thing)
     return _SAY[intent](seen)
 
 
-def _choose(kind: str, before: str, rng: random.Random) -> Intent:
-    everything = list(intents().values())
-    fitting = [i for i in everything if not i.kinds or kind in i.kinds]
+def _choose(seen: Seen, before: str, rng: random.Random) -> Intent:
+    everything = list(intents(seen.added).values())
+    fitting = [i for i in everything if not i.kinds or seen.kind in i.kinds]
     if before in ("right_lung", "left_lung") and rng.random() < 0.3:
         return intents()["other_one"]
     if (
-        before in ("lungs", "right_lung", "left_lung", "tumour", "breast", "disease", "abnormal")
+        before in ("lungs", "right_lung", "left_lung", "tumour", "class", "disease", "abnormal")
         and rng.random() < 0.2
     ):
         return intents()["it"]
@@ -112,13 +130,14 @@ def _choose(kind: str, before: str, rng: random.Random) -> Intent:
     return rng.choices(pool, [_OFTEN.get(i.name, 1) for i in pool])[0]
 
 
-def _filler(intent: Intent, kind: str, rng: random.Random) -> str:
+def _filler(intent: Intent, seen: Seen, rng: random.Random) -> str:
     if intent.name == "is_kind":
-        return rng.choice(KINDS) if rng.random() < 0.5 or kind not in KINDS else kind
+        right = rng.random() < 0.5 and (seen.added or seen.kind in KINDS)
+        return seen.kind if right else rng.choice([*KINDS, *OTHER_KINDS])
     if intent.name == "is_tumour":
         return rng.choice(TUMOURS)
     if intent.name == "noun":
-        return rng.choice(nouns()[rng.choice([*KINDS, "elsewhere"])])
+        return rng.choice(rng.choice([each for each in nouns(seen.added).values() if each]))
     return ""
 
 
@@ -128,17 +147,23 @@ def _spoken(text: str, rng: random.Random) -> str:
     return text + rng.choice(["?", "?", "", "."])
 
 
+def _a(name: str) -> str:
+    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+
+
 def _noun(noun: str, seen: Seen) -> str:
-    if noun in nouns()[seen.kind]:
+    if noun in nouns(seen.added)[seen.kind]:
         return f"I was not taught to find or judge the {noun}."
-    return f"There is no {noun} in this picture: it is a {seen.kind}."
+    return f"There is no {noun} in this picture: it is {_a(seen.kind)}."
 
 
 def _it(seen: Seen, before: str) -> str:
+    if seen.added:
+        return _where_thing(seen, 1) if seen.added.things else _SAY["cannot"](seen)
     if seen.kind == "chest X-ray" and before not in ("lungs", "right_lung", "left_lung", "other_one", ""):
         return _SAY["where_finding"](seen)
     lung = before if before in ("right_lung", "left_lung") else "lungs"
-    about = {"chest X-ray": lung, "brain MR": "where_tumour", "breast ultrasound": "where_lesion"}
+    about = {"chest X-ray": lung, "brain MR": "where_tumour"}
     return _SAY[about.get(seen.kind, "where_white")](seen)
 
 
@@ -148,11 +173,13 @@ def _capital(text: str) -> str:
 
 def _kind(seen: Seen) -> str:
     how = {"brain MR": ", T1-weighted with contrast", "blood smear": ", seen through a microscope"}
-    return f"This is a {seen.kind}{how.get(seen.kind, '')}."
+    return f"This is {_a(seen.kind)}{how.get(seen.kind, '')}."
 
 
 def _body(seen: Seen) -> str:
-    part = {"chest X-ray": "the chest", "brain MR": "the brain", "breast ultrasound": "the breast"}
+    if seen.added:
+        return f"It shows {seen.added.part}." if seen.added.part else _SAY["cannot"](seen)
+    part = {"chest X-ray": "the chest", "brain MR": "the brain"}
     return f"It shows {part.get(seen.kind, 'blood cells')}."
 
 
@@ -174,7 +201,15 @@ def _film(seen: Seen) -> str:
 
 
 def _disease(seen: Seen) -> str:
-    return f"I cannot tell one chest disease from another. {_film(seen)}"
+    return f"I was not taught that disease. {_film(seen)}"
+
+
+def _pneumonia(seen: Seen) -> str:
+    """In the films it was shown, pneumonia and "not normal" were one and the same."""
+    like = "those labelled pneumonia" if seen.says("film") == "abnormal" else "those labelled normal"
+    if seen.doubts("film"):
+        return f"I am not sure: it may be like {like}."
+    return f"{'Yes' if seen.says('film') == 'abnormal' else 'No'}, it looks like {like}."
 
 
 def _lungs(seen: Seen) -> str:
@@ -195,25 +230,24 @@ def _half(seen: Seen) -> str:
     return f"It lies {where} of the picture."
 
 
-def _breast(seen: Seen) -> str:
-    name = seen.says("breast")
-    if name == "normal":
-        return "I see no lesion: the tissue looks normal."
-    return (
-        f"The lesion may be {name}, but I am not sure."
-        if seen.doubts("breast")
-        else f"The lesion looks {name}."
-    )
+def _class(seen: Seen) -> str:
+    doubt = seen.doubts(OPEN_DECISION)
+    return f"Perhaps {seen.sort}, but I am not sure." if doubt else f"Most likely {seen.sort}."
 
 
-def _any_lesion(seen: Seen) -> str:
-    return "No, I see no lesion." if seen.says("breast") == "normal" else "Yes, there is a lesion."
+def _any_thing(seen: Seen, number: int) -> str:
+    assert seen.added
+    thing = seen.added.things[number - 1]
+    return f"Yes, I see {_a(thing)}." if seen.has(number) else f"No, I see no {thing}."
 
 
-def _where_lesion(seen: Seen) -> str:
-    if seen.says("breast") == "normal":
-        return "I see no lesion, so there is nothing to mark."
-    return f"{_capital(seen.box('lesion'))}."
+def _where_thing(seen: Seen, number: int) -> str:
+    assert seen.added
+    thing = seen.added.things[number - 1]
+    if not seen.has(number):
+        return f"I see no {thing}, so there is nothing to mark."
+    x0, y0, x1, y1 = seen.boxes[OPEN_OBJECTS[number - 1]]
+    return f"{_capital(thing)} <box><x{x0}><y{y0}><x{x1}><y{y1}></box>."
 
 
 def _cells(seen: Seen) -> str:
@@ -244,8 +278,10 @@ def _findings(seen: Seen) -> str:
         return f"{_film(seen)} {_lungs(seen)}"
     if seen.kind == "brain MR":
         return f"{_capital(seen.box('tumour'))}. {_half(seen)} {_tumour(seen)}"
-    if seen.kind == "breast ultrasound":
-        return _breast(seen) if seen.says("breast") == "normal" else f"{_where_lesion(seen)} {_breast(seen)}"
+    if seen.added:
+        things = range(1, len(seen.added.things) + 1)
+        marked = [_where_thing(seen, n) if seen.has(n) else _any_thing(seen, n)[4:] for n in things]
+        return " ".join([*map(_capital, marked), *([_class(seen)] if seen.sort else [])])
     white = "No white blood cell is seen." if seen.says("white cells") == "absent" else _where_white(seen)
     platelets = "Platelets are present." if seen.says("platelets") == "present" else "No platelets are seen."
     return f"Red blood cells are present. {white} {platelets}"
@@ -258,10 +294,12 @@ def _impression(seen: Seen) -> str:
     if seen.kind == "brain MR":
         may = "possibly" if seen.doubts("tumour") else "most likely"
         return f"Brain tumour, {may} a {seen.says('tumour')}."
-    if seen.kind == "breast ultrasound":
-        what = "tissue" if seen.says("breast") == "normal" else "lesion"
-        may = "Possibly " if seen.doubts("breast") else ""
-        return _capital(f"{may}{seen.says('breast')}-looking breast {what}.")
+    if seen.added:
+        if seen.sort:
+            may = "possibly" if seen.doubts(OPEN_DECISION) else "most likely"
+            return f"{_capital(seen.kind)}: {may} {seen.sort}."
+        there = [t for n, t in enumerate(seen.added.things, 1) if seen.has(n)]
+        return f"{_capital(seen.kind)}: {' and '.join(there) or 'nothing'} seen."
     return f"Blood smear: {_cells(seen).removeprefix('I see ')}"
 
 
@@ -277,6 +315,7 @@ _SAY: dict[str, Callable[[Seen], str]] = {
     "normal": lambda s: _is_film(s, "normal"),
     "abnormal": lambda s: _is_film(s, "abnormal"),
     "disease": _disease,
+    "pneumonia": _pneumonia,
     "where_finding": lambda _: "I was not taught to mark abnormalities on chest films.",
     "lungs": _lungs,
     "right_lung": lambda s: f"{_capital(s.box('right lung'))}.",
@@ -285,9 +324,7 @@ _SAY: dict[str, Callable[[Seen], str]] = {
     "any_tumour": lambda s: f"I was only shown brains with a tumour, so I cannot rule one out. {_tumour(s)}",
     "where_tumour": lambda s: f"{_capital(s.box('tumour'))}.",
     "half": _half,
-    "breast": _breast,
-    "any_lesion": _any_lesion,
-    "where_lesion": _where_lesion,
+    "class": _class,
     "cells": _cells,
     "any_white": _any_white,
     "any_platelet": _any_platelet,

@@ -7,16 +7,18 @@ neighbouring bins.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerBase
 
-from chat_app.models.nano.tower import DECISIONS, OBJECTS, NanoVisionModel, Sight
+from chat_app.models.nano.specialty import Specialty
+from chat_app.models.nano.tower import DECISIONS, OBJECTS, OPEN_KIND, NanoVisionModel, Sight
 from chat_app.training.nano.augment import Batch, draw
 from chat_app.training.nano.checkpoint import remember_rates, resume, save, set_rate
 from chat_app.training.nano.dialogues import Seen, dialogue
@@ -40,8 +42,12 @@ def train(
     seed: int,
     steps: int,
     size: int,
+    added: Specialty | None = None,
 ) -> None:
-    """`steps` batches of `size` dialogues; the model is changed in place."""
+    """`steps` batches of `size` dialogues; the model is changed in place.
+
+    added: what is said of pictures of the kind that an adapter adds.
+    """
     tower = model.model.vision_tower
     assert isinstance(tower, NanoVisionModel)
     tower.requires_grad_(False).train(False)
@@ -54,7 +60,7 @@ def train(
         with torch.no_grad():
             sight = tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last))
         rng = random.Random(f"{seed} {step}")
-        said = [dialogue(seen, rng, rng.randint(*TURNS)) for seen in _seen(sight, drawn)]
+        said = [dialogue(seen, rng, rng.randint(*TURNS)) for seen in _seen(sight, drawn, added)]
         loss = _loss(
             model, sight.tokens, *_tokens(processor.tokenizer, said, model.config.image_seq_length), bells
         )
@@ -70,8 +76,10 @@ def train(
             save(folder / "language.pt", {"model": model}, optimizers, step + 1)
 
 
-def _optimizers(model: LlavaForConditionalGeneration) -> list[torch.optim.Optimizer]:
+def _optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
     trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    if all("lora_" in name for name, _ in trained):
+        return adapting(p for _, p in trained)
     deep = [p for n, p in trained if p.ndim == 2 and "embed" not in n and "lm_head" not in n]
     ids = {id(p) for p in deep}
     rest = [p for _, p in trained if id(p) not in ids]
@@ -80,9 +88,16 @@ def _optimizers(model: LlavaForConditionalGeneration) -> list[torch.optim.Optimi
     return optimizers
 
 
-def _seen(sight: Sight, drawn: Batch) -> list[Seen]:
+def adapting(weights: Iterable[nn.Parameter]) -> list[torch.optim.Optimizer]:
+    """For the two thin matrices of a LoRA layer, which Muon would make orthogonal for nothing."""
+    optimizers = [torch.optim.AdamW(weights, lr=3e-3, betas=(0.9, 0.98), weight_decay=0.0)]
+    remember_rates(optimizers)
+    return list(optimizers)
+
+
+def _seen(sight: Sight, drawn: Batch, added: Specialty | None) -> list[Seen]:
     """The tower's sight in words, but for the kind of picture, which is what the data says."""
-    kinds = DECISIONS["kind"]
+    kinds = [added.kind if added and kind == OPEN_KIND else kind for kind in DECISIONS["kind"]]
     chances = {name: logits.softmax(-1) for name, logits in sight.decisions.items()}
     found = sight.maps.amax(-1) > 0
     bins = (sight.box * 100).floor().clamp(0, 99).int()
@@ -98,7 +113,7 @@ def _seen(sight: Sight, drawn: Batch) -> list[Seen]:
             x0, y0, x1, y1 = bins[row, what].tolist()
             if x0 < x1 and y0 < y1 and (bool(found[row, what]) or "lung" in thing or thing == "tumour"):
                 boxes[thing] = (x0, y0, x1, y1)
-        result.append(Seen(kind, decisions, boxes))
+        result.append(Seen(kind, decisions, boxes, added if added and kind == added.kind else None))
     return result
 
 

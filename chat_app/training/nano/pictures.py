@@ -7,7 +7,7 @@ nano.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,30 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 from tqdm import tqdm
 
+from chat_app.data.records import Record
 from chat_app.errors import SetupError
-from chat_app.models.nano.tower import DECISIONS, OBJECTS
+from chat_app.models.nano.specialty import Specialty
+from chat_app.models.nano.tower import (
+    DECISIONS,
+    OBJECTS,
+    OPEN_CLASSES,
+    OPEN_DECISION,
+    OPEN_KIND,
+    OPEN_OBJECTS,
+)
 
-SIDE = 224
+SIDE = 256
 UNKNOWN = -1
-SETS = ("cxr_nih", "cxr_lungbox", "mri_brain", "us_breast", "blood_cells", "vqa_rad")
+SETS = ("cxr_nih", "cxr_lungbox", "mri_brain", "blood_cells", "vqa_rad")
 DRAWINGS = 600
+# The source of pictures that an adapter is trained on, and of those in which left and right are told apart.
+ADDED, SIDED = "added", "sided"
 _BOX_WORDS = {
     "Right Lung": "right lung",
     "Left Lung": "left lung",
     "glioma": "tumour",
     "meningioma": "tumour",
     "pituitary tumor": "tumour",
-    "benign lesion": "lesion",
-    "malignant lesion": "lesion",
     "WBC": "white blood cell",
     "Platelets": "platelet",
 }
@@ -47,12 +56,29 @@ class Picture:
     boxed: bool = False
 
 
+@dataclass(frozen=True)
+class Mix:
+    """How many of each source go into a batch of 32, and how many more are made unrecognisable, from which."""
+
+    shares: Mapping[str, int]
+    spoiled: int
+    spoilable: tuple[str, ...]
+
+
+BASE = Mix(
+    {"cxr_nih": 9, "cxr_lungbox": 3, "mri_brain": 10, "blood_cells": 4, "vqa_rad": 2, "drawings": 1},
+    3,
+    ("cxr_nih", "mri_brain", "blood_cells"),
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Album:
     """pixels: uint8 (n, side, side, 3), squashed to a square; pictures: the n records."""
 
     pixels: np.ndarray[Any, np.dtype[np.uint8]]
     pictures: tuple[Picture, ...]
+    mix: Mix = BASE
 
     def of(self, *sources: str) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Positions of the pictures from these sets."""
@@ -72,10 +98,44 @@ def album(data: Path, split: str, seed: int = 0, side: int = SIDE) -> Album:
         for record in tqdm(_distinct(rows, name), desc=f"reading {name}", leave=False):
             pixels.append(_square(data / name / record["image"], side))
             pictures.append(_picture(name, record))
+    return _with_drawings(pixels, pictures, DRAWINGS, seed, side, BASE)
+
+
+def added(records: Sequence[Record], specialty: Specialty, seed: int = 0, side: int = SIDE) -> Album:
+    """The pictures of these records as an adapter's kind, and drawings."""
+    names = " ".join((*specialty.classes, *specialty.things)).lower().split()
+    source = SIDED if {"left", "right"} & set(names) else ADDED
+    rows = list({record.path: record for record in records}.values())
+    pixels = [_square(record.path, side) for record in tqdm(rows, desc="reading pictures", leave=False)]
+    pictures = [_added_picture(source, record, specialty) for record in rows]
+    mix = Mix({source: 26, "drawings": 2}, 4, (source,))
+    return _with_drawings(pixels, pictures, len(rows) // 10 + 1, seed, side, mix)
+
+
+def _added_picture(source: str, record: Record, specialty: Specialty) -> Picture:
+    boxes = tuple(
+        (OBJECTS.index(OPEN_OBJECTS[thing]), *corners)
+        for label, corners in record.boxes
+        if (thing := specialty.thing_of(label)) is not None
+    )
+    known = {"kind": OPEN_KIND}
+    if (number := specialty.class_of(record.labels)) is not None:
+        known[OPEN_DECISION] = OPEN_CLASSES[number]
+    return Picture(source, _decisions(**known), boxes, boxed=True)
+
+
+def _with_drawings(
+    pixels: list[np.ndarray[Any, np.dtype[np.uint8]]],
+    pictures: list[Picture],
+    count: int,
+    seed: int,
+    side: int,
+    mix: Mix,
+) -> Album:
     rng = np.random.default_rng(seed)
-    pixels += [_resized(Pillow.fromarray(_drawing(rng)), side) for _ in range(DRAWINGS)]
-    pictures += [Picture("drawings", _decisions(kind="other"))] * DRAWINGS
-    return Album(np.stack(pixels), tuple(pictures))
+    drawn = [_resized(Pillow.fromarray(_drawing(rng)), side) for _ in range(count)]
+    blank = [Picture("drawings", _decisions(kind="other"))] * count
+    return Album(np.stack([*pixels, *drawn]), (*pictures, *blank), mix)
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
@@ -123,8 +183,6 @@ def _picture(name: str, record: dict[str, Any]) -> Picture:
     if name == "mri_brain":
         tumour = "pituitary tumour" if labels == ["pituitary tumor"] else labels[0]
         return Picture(name, _decisions(kind="brain MR", tumour=tumour), boxes, boxed=True)
-    if name == "us_breast":
-        return Picture(name, _decisions(kind="breast ultrasound", breast=labels[0]), boxes, boxed=True)
     if name == "blood_cells":
         cells = {
             k: "present" if w in labels else "absent"

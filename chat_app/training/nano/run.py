@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
-from chat_app.models.nano.gate import Gate
+from chat_app.models.nano.gate import FILE, Gate
 from chat_app.models.nano.tower import DECISIONS, NanoVisionModel
 from chat_app.models.nano.wording import KINDS
 from chat_app.training.nano import assemble, language, pictures, vision
@@ -51,7 +51,7 @@ def train(
 def _write(model: LlavaForConditionalGeneration, processor: LlavaProcessor, gate: Gate, folder: Path) -> Path:
     model.bfloat16().save_pretrained(folder)
     processor.save_pretrained(folder)
-    gate.save(folder / "gate.safetensors")
+    gate.save(folder / FILE)
     return folder
 
 

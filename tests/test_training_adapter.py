@@ -1,0 +1,138 @@
+"""Training an adapter of nano, on a handful of made-up pictures: what it adds, what it leaves, how it resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+from safetensors.torch import load_file
+from transformers import LlavaForConditionalGeneration
+
+from chat_app.data.records import Record
+from chat_app.errors import InputError
+from chat_app.models.nano.chat import WEIGHTS
+from chat_app.models.nano.gate import FILE as GATE
+from chat_app.models.nano.gate import Gate
+from chat_app.models.nano.specialty import FILE, Specialty, read, write
+from chat_app.models.nano.tower import OPEN_CLASSES, OPEN_KIND
+from chat_app.training.nano import adapter, pictures
+
+HAND = Specialty("hand X-ray", "the hand", ("normal", "broken"), ("fracture",), ("normal",), ("CR",))
+BOX = ("a fracture", (0.2, 0.2, 0.5, 0.6))
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> list[Record]:
+    rng, found = np.random.default_rng(0), []
+    for number, split in enumerate(("train", "train", "train", "val", "val", "test")):
+        path = tmp_path / f"{number}.png"
+        Pillow.fromarray(rng.integers(0, 256, (50, 60), np.uint8)).save(path)
+        label = "broken" if number % 2 else "normal"
+        found.append(Record(str(number), "hands", path, split, "X-ray", "hand", (label,), (BOX,) * (number % 2)))
+    return found
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(adapter, "BATCH", 6)
+    monkeypatch.setattr(adapter, "SAVE_EVERY", 1)
+    monkeypatch.setattr("chat_app.training.nano.language.SAVE_EVERY", 1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_an_adapter_is_small_and_holds_what_it_adds(records: list[Record], small: None, tmp_path: Path) -> None:
+    folder = adapter.train(records, HAND, tmp_path / "hand-x-ray", seeing=2, speaking=2)
+    assert (folder / "adapter_model.safetensors").stat().st_size < 3_000_000
+    assert read(folder / FILE) == HAND
+    gate = Gate.load(folder / GATE, HAND)
+    assert list(gate.kinds) == [OPEN_KIND] and torch.equal(gate.precision, Gate.load(WEIGHTS / GATE).precision)
+
+
+def test_only_the_last_layers_of_the_tower_are_trained_and_all_of_the_language_model(small: None) -> None:
+    names = {name.partition(".lora_A")[0] for name, _ in adapter._adapted(WEIGHTS, 0).named_parameters() if "lora_A" in name}
+    tower = {name.rpartition("vision_tower.")[2] for name in names if "vision_tower" in name}
+    assert {name.split(".")[0] for name in tower} == {
+        *("stage2", "stage3", "layers", "fine_conv", "fine_token", "map_head", "box_head", "decide"),
+        *("object_look", "closer"),
+    }
+    assert {name for name in tower if name.startswith("decide")} == {"decide.0", "decide.6"}
+    assert {name.rpartition(".")[2] for name in names - {n for n in names if "vision_tower" in n}} == {
+        *("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "linear_1", "linear_2"),
+    }
+
+
+def test_killed_three_times_it_ends_where_it_would_have(
+    records: list[Record], small: None, tmp_path: Path
+) -> None:
+    whole = adapter.train(records, HAND, tmp_path / "whole", seeing=3, speaking=2)
+    parts = tmp_path / "parts"
+    write_fails = pytest.MonkeyPatch()
+    for stop in ("seeing:1", "seeing:3", "speaking:1"):
+        with write_fails.context() as patch, pytest.raises(KeyboardInterrupt):
+            _stop_after(patch, stop)
+            adapter.train(records, HAND, parts, seeing=3, speaking=2)
+    adapter.train(records, HAND, parts, seeing=3, speaking=2)
+    first, second = (load_file(folder / "adapter_model.safetensors") for folder in (whole, parts))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def _stop_after(patch: pytest.MonkeyPatch, stop: str) -> None:
+    """Ends the training right after the checkpoint of that step, as a kill would."""
+    stage, _, step = stop.partition(":")
+    module = "adapter" if stage == "seeing" else "language"
+    kept = adapter.save
+
+    def save_and_die(path: Path, *rest: object) -> None:
+        kept(path, *rest)  # type: ignore[arg-type]
+        if rest[-1] == int(step):
+            raise KeyboardInterrupt
+
+    patch.setattr(f"chat_app.training.nano.{module}.save", save_and_die)
+
+
+def test_the_base_is_the_same_to_the_bit_with_the_adapter_off(
+    records: list[Record], small: None, tmp_path: Path
+) -> None:
+    from peft import PeftModel
+
+    folder = adapter.train(records, HAND, tmp_path / "hand", seeing=2, speaking=1)
+    base = LlavaForConditionalGeneration.from_pretrained(WEIGHTS, dtype=torch.float32).eval()
+    pixels = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        before = base.model.vision_tower.look(pixels).tokens
+        both = PeftModel.from_pretrained(base, folder).eval()
+        on = base.model.vision_tower.look(pixels).tokens
+        with both.disable_adapter():
+            off = base.model.vision_tower.look(pixels).tokens
+    assert torch.equal(before, off) and not torch.equal(before, on)
+
+
+def test_labels_and_boxes_become_what_the_tower_has_room_for(records: list[Record], small: None) -> None:
+    album = pictures.added(records[:2], HAND)
+    (plain, broken) = album.pictures[:2]
+    assert [OPEN_CLASSES.index("class 1"), OPEN_CLASSES.index("class 2")] == [plain.decisions[-1], broken.decisions[-1]]
+    assert not plain.boxes and broken.boxes[0][1:] == BOX[1]
+
+
+def test_what_the_labels_say_is_the_specialty_where_none_is_written(records: list[Record], tmp_path: Path) -> None:
+    found = adapter.specialty_of(records, tmp_path)
+    assert found == Specialty("hand X-ray", "hand", ("normal", "broken"), ("a fracture",), ("normal",))
+    write(HAND, tmp_path / FILE)
+    assert adapter.specialty_of(records, tmp_path) == HAND
+
+
+def test_more_classes_than_there_is_room_for_are_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="room for 8 classes and 3 things"):
+        Specialty("hand X-ray", classes=tuple(f"class {n}" for n in range(9)))
+
+
+def test_a_set_with_no_validation_split_is_said(records: list[Record], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the split val has 0"):
+        adapter.train([r for r in records if r.split != "val"], HAND, tmp_path)
