@@ -89,6 +89,13 @@ def version(name: str) -> str:
     return _hash(_read("prompt", name))
 
 
+def fingerprint() -> str:
+    """The SHA-256 of all prompts and report templates together, by name."""
+    every = {f"{kind}\n{name}": path for kind in PATTERNS for name, path in _files(kind).items()}
+    hashes = (f"{key}\n{hashlib.sha256(path.read_bytes()).hexdigest()}" for key, path in every.items())
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
 def templates() -> tuple[str, ...]:
     """The names of all report templates, sorted."""
     return tuple(_files("report template"))

@@ -79,7 +79,7 @@ def test_nothing_goes_to_another_machine_before_it_is_agreed_to(
 
 
 def test_an_evaluation_is_not_sent_either(run: Run, scripted: Scripted, tmp_path: Path) -> None:
-    code, _, err = run("evaluate", REMOTE, "--data", tmp_path)
+    code, _, err = run("evaluate", "vqa", "--model", REMOTE, "--data", tmp_path)
     assert code == 2 and "--agree" in err and not scripted.history
 
 
@@ -375,8 +375,8 @@ def test_evaluate_prints_a_table_or_an_object(
     command = ("evaluate", "nano", "--data", tmp_path / "data", "--task", "view")
     code, out, err = run(*command, "--json")
     assert (code, err) == (0, "")
-    task = json.loads(out)["tasks"][0]
-    assert (task["task"], task["n"], task["accuracy"], task["blank"]) == ("view", 1, 1.0, 1.0)
+    task = json.loads(out)["measures"][0]
+    assert (task["task"], task["n"], task["value"], task["blank"]) == ("view", 1, 1.0, 1.0)
     assert run(*command)[1].startswith("task")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from chat_app import evaluation
 from chat_app.errors import InputError, ModelError, SetupError
 from chat_app.evaluation import records as recorded
 from chat_app.evaluation import score, task, words
+from chat_app.evaluation.measure import Measure, Way, value
 from chat_app.evaluation.records import Record
 from chat_app.evaluation.task import Reply, Row, Task
 from chat_app.models.nano import wording
@@ -92,8 +94,13 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-def scores(assistant: Told, data: Path, *names: str) -> dict[str, evaluation.Score]:
-    return {each.task: each for each in evaluation.evaluate(assistant, data, names=names).scores}
+def scores(assistant: Told, data: Path, *names: str, metric: str = "accuracy") -> dict[str, Measure]:
+    found = evaluation.evaluate("nano", assistant, data, names=names).measures
+    return {each.task: each for each in found if each.metric == metric}
+
+
+def values(measure: Measure) -> dict[Way, float]:
+    return {way: value(measure.rows, way) for way in measure.ways}
 
 
 # Reading a set
@@ -104,7 +111,7 @@ def test_a_set_is_read_with_what_only_it_says(data: Path) -> None:
     chest = next(each for each in found if each.set == "chest")
     assert (chest.kind, chest.labels, chest.said["view"]) == ("chest", ("No Finding",), "PA")
     assert chest.boxes == (("Right Lung", (0.1, 0.2, 0.5, 0.6)),)
-    assert skipped == ["text: no records.jsonl"]
+    assert skipped == ["text: no data set"]
 
 
 def test_a_record_whose_picture_is_missing_is_skipped_and_said(data: Path) -> None:
@@ -120,20 +127,33 @@ def test_a_line_that_is_no_record_is_named(data: Path) -> None:
         recorded.read(data)
 
 
-@pytest.mark.parametrize("folder", ["nowhere", "text"])
-def test_a_folder_without_records_is_refused(data: Path, folder: str) -> None:
-    with pytest.raises(InputError, match="data folder"):
+@pytest.mark.parametrize(("folder", "says"), [("nowhere", "data folder"), ("text", "No data set")])
+def test_a_folder_without_records_is_refused(data: Path, folder: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
         recorded.read(data / folder)
+
+
+def test_one_set_alone_can_be_scored(data: Path) -> None:
+    found, skipped = recorded.read(data / "chest")
+    assert ({each.set for each in found}, skipped) == ({"chest"}, [])
+
+
+def test_a_split_of_another_name_is_chosen_by_its_field(data: Path) -> None:
+    found = [replace(each, said={"official": "exam"}) for each in recorded.read(data)[0][:3]]
+    moved, name = recorded.split_by([*found, record()], "official=exam")
+    assert (name, {each.split for each in moved}, len(moved)) == ("exam", {"exam"}, 3)
+    with pytest.raises(InputError, match="'fold'"):
+        recorded.split_by(found, "fold=1")
 
 
 def test_an_unknown_split_names_the_known_ones(data: Path) -> None:
     with pytest.raises(InputError, match="test, train"):
-        evaluation.evaluate(Told(), data, "exam")
+        evaluation.evaluate("nano", Told(), data, "exam")
 
 
 def test_an_unknown_task_names_the_known_ones(data: Path) -> None:
     with pytest.raises(InputError, match=r"modality.*tumour"):
-        evaluation.evaluate(Told(), data, names=["fortune"])
+        evaluation.evaluate("nano", Told(), data, names=["fortune"])
 
 
 # Every task keeps the contract
@@ -320,13 +340,6 @@ def test_wilson_s_interval_is_that_of_the_book(right: int, n: int, low: float, h
     assert score.wilson(right, n) == pytest.approx((low, high), abs=0.001)
 
 
-def test_the_bootstrap_is_the_same_each_time_and_holds_the_mean() -> None:
-    values = [0.0, 0.2, 0.4, 0.9, 1.0]
-    low, high = score.bootstrap(values, seed=3)
-    assert score.bootstrap(values, seed=3) == (low, high)
-    assert 0.0 <= low < 0.5 < high <= 1.0
-
-
 @pytest.mark.parametrize(
     ("other", "share"),
     [((0, 0, 1, 1), 1.0), ((0, 0, 0.5, 1), 0.5), ((0.5, 0, 1.5, 1), 1 / 3), ((1, 0, 2, 1), 0.0)],
@@ -337,13 +350,14 @@ def test_overlap_is_the_shared_part_of_both(other: score.Corners, share: float) 
 
 def test_a_right_answer_scores_and_a_black_picture_does_not(data: Path) -> None:
     result = scores(Told(("kind of tumour", "A glioma.")), data, "tumour")["tumour"]
-    assert (result.n, result.accuracy, result.blank, result.unseen_wording) == (1, 1.0, 0.0, 0.0)
-    assert result.mean_iou is None
+    assert values(result) == {Way.SEEN: 1.0, Way.BLANK: 0.0, Way.UNSEEN: 0.0, Way.MAJORITY: 1.0}
+    assert len(result.rows) == 1
+    assert not scores(Told(), data, "tumour", metric="mean IoU")
 
 
 def test_unseen_words_are_asked(data: Path) -> None:
     assistant = Told(("tumour", "A glioma."), ("growth", "A glioma."))
-    assert scores(assistant, data, "tumour")["tumour"].unseen_wording == 1.0
+    assert values(scores(assistant, data, "tumour")["tumour"])[Way.UNSEEN] == 1.0
     assert set(assistant.asked) & set(named("tumour").rows([record("brain")])[0].unseen)
 
 
@@ -353,34 +367,34 @@ def test_the_majority_is_that_of_the_training_split(data: Path) -> None:
     for line in lines:
         line["labels"] = ["meningioma"] if line["split"] == "train" else ["glioma"]
     listing.write_text("\n".join(map(json.dumps, lines)))
-    assert scores(Told(("kind", "A glioma.")), data, "tumour")["tumour"].majority == 0.0
+    assert values(scores(Told(("kind", "A glioma.")), data, "tumour")["tumour"])[Way.MAJORITY] == 0.0
 
 
 def test_a_box_is_scored_by_overlap_in_the_original_s_pixels(data: Path) -> None:
-    box = Box(3, 4, 15, 12, "tumour", "image 1")
-    result = scores(Told(("tumour", "Here [1]."), box=box), data, "tumour_box")["tumour_box"]
-    assert (result.accuracy, result.blank, result.majority) == (1.0, 0.0, 1.0)
-    assert result.mean_iou == pytest.approx(1.0)
+    told = Told(("tumour", "Here [1]."), box=Box(3, 4, 15, 12, "tumour", "image 1"))
+    right = values(scores(told, data, "tumour_box")["tumour_box"])
+    assert (right[Way.SEEN], right[Way.BLANK], right[Way.MAJORITY]) == (1.0, 0.0, 1.0)
+    near = values(scores(told, data, "tumour_box", metric="mean IoU")["tumour_box"])
+    assert near[Way.SEEN] == pytest.approx(1.0)
 
 
 def test_a_box_that_misses_by_half_is_wrong(data: Path) -> None:
-    box = Box(9, 4, 21, 12, "tumour", "image 1")
-    result = scores(Told(("tumour", "Here [1]."), box=box), data, "tumour_box")["tumour_box"]
-    assert result.accuracy == 0.0
-    assert result.mean_iou == pytest.approx(1 / 3)
-    assert result.mean_iou_majority == pytest.approx(1.0)
+    told = Told(("tumour", "Here [1]."), box=Box(9, 4, 21, 12, "tumour", "image 1"))
+    assert values(scores(told, data, "tumour_box")["tumour_box"])[Way.SEEN] == 0.0
+    near = values(scores(told, data, "tumour_box", metric="mean IoU")["tumour_box"])
+    assert (near[Way.SEEN], near[Way.MAJORITY]) == pytest.approx((1 / 3, 1.0))
 
 
 def test_the_report_is_judged_by_what_the_model_saw(data: Path) -> None:
     result = scores(Told(), data, "report")["report"]
-    assert result.n == 3
-    assert result.accuracy == pytest.approx(1 / 3)
+    assert len(result.rows) == 3
+    assert values(result)[Way.SEEN] == pytest.approx(1 / 3)
 
 
 def test_always_refusing_and_never_refusing_score_half(data: Path) -> None:
     for assistant in (Told(), Told(("", "It is a chest X-ray."))):
         both = scores(assistant, data, "premise", "outside")
-        assert (both["premise"].accuracy, both["outside"].accuracy) == (0.5, 0.5)
+        assert {value(each.rows) for each in both.values()} == {0.5}
 
 
 def test_an_error_counts_as_a_wrong_answer_and_is_said(data: Path) -> None:
@@ -388,8 +402,8 @@ def test_an_error_counts_as_a_wrong_answer_and_is_said(data: Path) -> None:
         def ask(self, *args: Any, **options: Any) -> Iterator[str | Answer]:
             raise ModelError("Out of memory: try a smaller picture.")
 
-    result = evaluation.evaluate(Broken(), data, names=["view"])
-    assert result.scores[0].accuracy == 0.0
+    result = evaluation.evaluate("nano", Broken(), data, names=["view"])
+    assert value(result.measures[0].rows) == 0.0
     assert any("ended in an error" in reason for reason in result.skipped)
 
 
@@ -404,36 +418,46 @@ def test_a_question_about_a_picture_is_put_once(data: Path) -> None:
 def test_the_limit_draws_the_same_rows_each_time(data: Path) -> None:
     first, again = Told(), Told()
     for assistant in (first, again):
-        evaluation.evaluate(assistant, data, "train", names=["modality"], limit=5)
-    assert first.asked == again.asked
-    assert evaluation.evaluate(first, data, "train", names=["modality"], limit=5).scores[0].n == 5
+        evaluation.evaluate("nano", assistant, data, "train", names=["modality"], limit=5)
+    assert sorted(first.asked) == sorted(again.asked)
+    drawn = evaluation.evaluate("nano", first, data, "train", names=["modality"], limit=5).measures[0]
+    assert len(drawn.rows) == 5
 
 
 def test_a_set_no_task_asks_about_is_said(data: Path) -> None:
-    skipped = evaluation.evaluate(Told(), data, names=["tumour"]).skipped
+    skipped = evaluation.evaluate("nano", Told(), data, names=["tumour"]).skipped
     assert "nerve: no task asks about it" in skipped
-    assert "text: no records.jsonl" in skipped
+    assert "text: no data set" in skipped
+
+
+# The forms
 
 
 def test_the_data_form_has_what_a_program_reads(data: Path) -> None:
-    form = json.loads(json.dumps(evaluation.as_data(evaluation.evaluate(Told(), data))))
+    form = json.loads(json.dumps(evaluation.as_data(evaluation.evaluate("nano", Told(), data, dtype="fp32"))))
     assert form["model"]["name"] == "told"
-    for line in form["tasks"]:
-        assert {"task", "n", "accuracy", "interval", "majority", "blank"} <= set(line)
-        assert line["interval"][0] <= line["accuracy"] <= line["interval"][1]
+    assert (form["suite"], form["split"], form["dtype"]) == ("nano", "test", "fp32")
+    assert len(form["data"]["sha256"]) == len(form["prompts"]) == 64
+    assert form["protocol"] and form["lightbox"]
+    wanted = {"task", "metric", "n", "clusters", "value", "interval", "majority", "blank", "rows"}
+    for line in form["measures"]:
+        assert wanted <= set(line)
+        assert line["interval"][0] <= line["value"] <= line["interval"][1]
+        assert len(line["rows"]) == line["n"]
 
 
 def test_the_table_prints_the_black_picture_s_figure(data: Path) -> None:
-    text = evaluation.as_text(evaluation.evaluate(Told(("kind of", "Glioma.")), data, names=["tumour"]))
+    result = evaluation.evaluate("nano", Told(("kind of", "Glioma.")), data, names=["tumour"])
+    text = evaluation.as_text(result)
     heading, line, *_ = text.splitlines()
     assert "blank" in heading
-    assert line.split() == ["tumour", "1", "1.00", "0.21-1.00", "1.00", "0.00", "0.00"]
-    assert "Skipped: text: no records.jsonl." in text
+    assert line.split() == ["tumour", "accuracy", "1", "1.00", "0.21-1.00", "1.00", "0.00", "0.00"]
+    assert "Skipped: text: no data set." in text
 
 
 def test_the_card_s_table_is_markdown(data: Path) -> None:
-    lines = evaluation.as_markdown(evaluation.evaluate(Told(), data, names=["view"])).splitlines()
-    assert [line.count("|") for line in lines] == [10, 10, 10]
+    result = evaluation.evaluate("nano", Told(), data, names=["view"])
+    assert [line.count("|") for line in evaluation.as_markdown(result).splitlines()] == [10, 10, 10]
 
 
 def test_the_shared_data_gives_rows_to_every_task(shared_data: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ EPILOG = (
     "Not a medical device: it writes drafts that a clinician checks. "
     "Nothing leaves this machine but what you push, or agree to send to a model's server."
 )
+SUITES = Path(__file__).parents[1] / "evaluation" / "suites"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -144,16 +146,42 @@ def _train(commands: Any) -> None:
 
 
 def _evaluate(commands: Any) -> None:
-    parser = _command(
-        commands, "evaluate", verbs.evaluate, "Score a model on labelled pictures, and on black ones."
+    says = "Score a model on labelled pictures, and on black ones."
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "evaluate", help=says, description=says, epilog=EPILOG, formatter_class=_wide
     )
-    parser.add_argument("model", help="which model (see: lightbox models)")
-    _about_data(parser)
-    parser.add_argument("--split", default="test", help="which split (default: test)")
+    inner = parser.add_subparsers(title="suites, and compare", metavar="SUITE", required=True)
+    for name, asks in _suites().items():
+        suite = _command(inner, name, verbs.evaluate, asks)
+        suite.set_defaults(suite=name)
+        _about_scoring(suite)
+    compare = _command(inner, "compare", verbs.compare, "Test whether two results differ, row by row.")
+    for place in ("first", "second"):
+        compare.add_argument(place, type=Path, metavar=f"{place.upper()}.json", help="a result that -o wrote")
+    compare.add_argument("--json", action="store_true", help="print a JSON list")
+
+
+def _suites() -> dict[str, str]:
+    """What each suite asks, by its name: read and not imported, so that --help answers at once."""
+    files = sorted(SUITES.glob("[!_]*.py"))
+    told = {file.stem: ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) for file in files}
+    return {name: (text or "").splitlines()[0] for name, text in told.items()}
+
+
+def _about_scoring(parser: argparse.ArgumentParser) -> None:
+    _about_data(parser, "labelled pictures: a set in one of the layouts of docs/data.md, or a folder of sets")
+    split = "which split, or FIELD=NAME by another field of the records (default: test)"
+    parser.add_argument("--split", default="test", help=split)
     parser.add_argument("--task", action="append", default=[], metavar="NAME", help="only this; repeatable")
     parser.add_argument("--limit", type=int, default=100, help="most rows a task; 0 is all (default: 100)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    _about_weights(parser)
+    trained = "what the model was trained on, beside the split train here: looked through for copies"
+    parser.add_argument("--trained", type=Path, metavar="DIR", help=trained)
+    radeval = "a Python that has RadEval, for the metrics of reports that need weights"
+    parser.add_argument("--radeval", metavar="PYTHON", help=radeval)
+    output = "also write all of it, row by row, to a JSON file"
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=output)
+    parser.add_argument("--json", action="store_true", help="print one JSON object with all of it")
+    _about_model(parser)
     _agreed(parser)
 
 
@@ -180,8 +208,9 @@ def _about_pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--looked", action="store_true", help=looked)
 
 
-def _about_data(parser: argparse.ArgumentParser) -> None:
-    says = "labelled pictures: a folder a set, each with records.jsonl"
+def _about_data(
+    parser: argparse.ArgumentParser, says: str = "labelled pictures: a folder a set, each with records.jsonl"
+) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help=says)
 
 

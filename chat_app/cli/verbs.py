@@ -185,20 +185,48 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     from chat_app import evaluation
+    from chat_app.models import cards, fit
 
-    chosen = _settings(options, temperature=0.0)
+    made_for = evaluation.named(options.suite).MODEL or None
+    chosen = _settings(options, model=options.model or made_for, temperature=0.0)
+    card = cards.chosen(chosen)
     agreed = _agreed(options, chosen)  # before its server is so much as greeted
     result = evaluation.evaluate(
+        options.suite,
         _loaded(chosen),
         options.data,
         options.split,
         names=options.task,
         limit=options.limit,
+        trained=options.trained,
         agreed=agreed,
+        taught=card.taught,
+        dtype="" if card.host else fit.choose(card, fit.machine(), chosen.dtype).dtype,
+        radeval=options.radeval or "",
         say=_progress,
     )
-    print(_json(evaluation.as_data(result)) if options.json else evaluation.as_text(result))
+    form = _json(evaluation.as_data(result))
+    if options.output:
+        _write(options.output, form)
+    print(form if options.json else evaluation.as_text(result))
     return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    from chat_app.evaluation import compare as comparing
+
+    found = comparing.compare(*(_result(path) for path in (options.first, options.second)))
+    print(_json(comparing.as_data(found)) if options.json else comparing.as_text(found))
+    return 0
+
+
+def _result(path: Path) -> Any:
+    import json
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("A result cannot be read: name two files that -o wrote.") from error
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chat_app.evaluation.run import Evaluation, Score, evaluate
+from chat_app.evaluation.run import Evaluation, evaluate
+from chat_app.evaluation.suite import known, named
 from chat_app.evaluation.table import as_data, as_markdown, as_text
 
-__all__ = ["Evaluation", "Score", "as_data", "as_markdown", "as_text", "evaluate"]
+__all__ = ["Evaluation", "as_data", "as_markdown", "as_text", "evaluate", "known", "named"]

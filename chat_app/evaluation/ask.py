@@ -1,28 +1,35 @@
-"""Puts a row to the assistant through the same straight line as the page: a file is read, a question asked.
+"""Puts rows to the assistant through the same straight line as the page, several side by side.
 
 It does not know what the right reply is.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from PIL import Image as Pillow
 
 from chat_app import imaging
-from chat_app.errors import ChatAppError
-from chat_app.evaluation.records import Corners
+from chat_app.data import pictures
+from chat_app.data.records import Corners
+from chat_app.errors import ChatAppError, InputError
+from chat_app.evaluation.measure import Way
 from chat_app.evaluation.task import Reply, Row
 from chat_app.records import Answer, Box, Conversation, Image, ModelId, Report, Section, Source, Waiting
 
 NAME = "image 1"
+AT_ONCE = 4
+"""How many are asked at once: as many as the engine of a local model writes side by side."""
+
 Kind = TypeVar("Kind")
 
 
 class Asked(Protocol):
-    """What an evaluation needs of the assistant."""
+    """What an evaluation needs of the assistant; it is called from several threads."""
 
     def ask(
         self, conversation: Conversation, question: str, *, images: Sequence[str] = ()
@@ -33,54 +40,90 @@ class Asked(Protocol):
     ) -> Iterator[Section | Report]: ...
 
 
+class Put(NamedTuple):
+    """A question about a picture, or a report to draft about it."""
+
+    path: Path
+    template: str
+    question: str
+
+
 class Examiner:
     """Asks each question about each picture once, for the replies are greedy, and keeps them.
 
-    folder: where black pictures are written. agreed: the machines that may be sent to. model: who replied,
-    once it did. faults: how many questions ended in an error of ours instead of a reply.
+    folder: where black pictures are written. agreed: the machines that may be sent to. at_once: how many
+    questions are under way. model: who replied, once it did. faults: how many questions ended in an error of
+    ours instead of a reply.
     """
 
-    def __init__(self, assistant: Asked, folder: Path, agreed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, assistant: Asked, folder: Path, agreed: tuple[str, ...] = (), at_once: int = AT_ONCE
+    ) -> None:
         self.assistant = assistant
         self.folder = folder
-        self.agreed = agreed
+        self.at_once = at_once
         self.model: ModelId | None = None
-        self.faults = 0
-        self._replies: dict[tuple[Path, str], Reply] = {}
+        # One owner, so that a picture that several questions are about is looked at once.
+        self._empty = Conversation(agreed=agreed)
+        self._replies: dict[Put, Reply] = {}
+        self._sizes: dict[Path, Path] = {}
 
-    def reply(self, row: Row) -> Reply:
-        """What the assistant says to the row's question about the row's picture."""
-        return self._once(row.record.path, row, row.question)
+    @property
+    def faults(self) -> int:
+        return sum(reply.fault for reply in self._replies.values())
 
-    def unseen_reply(self, row: Row, number: int) -> Reply:
-        """What it says to the same question in unseen words; `number` takes turns among the phrasings."""
-        return self._once(row.record.path, row, row.unseen[number % len(row.unseen)])
+    def replies(self, rows: Sequence[Row], way: Way = Way.SEEN) -> list[Reply]:
+        """What the assistant says to each row, in order.
 
-    def blank_reply(self, row: Row) -> Reply:
-        """What it says to the same question about a black picture of the same size."""
-        return self._once(self._black(row.record.path), row, row.question)
+        BLANK: about a black picture of the same size. SHUFFLED: about another picture of the same set.
+        UNSEEN: to the same question in unseen words, the phrasings taking turns.
 
-    def _once(self, path: Path, row: Row, question: str) -> Reply:
-        key = (path, row.template or question)
-        if key not in self._replies:
-            self._replies[key] = self._put(path, row.template, question)
-        return self._replies[key]
+        Raises:
+            ValueError: a set has one picture only, so there is none to put in its place (see `can`).
+        """
+        puts = self._puts(rows, way)
+        fresh = list(dict.fromkeys(put for put in puts if put not in self._replies))
+        with ThreadPoolExecutor(self.at_once, thread_name_prefix="examiner") as pool:
+            self._replies.update(zip(fresh, pool.map(self._reply, fresh), strict=True))
+        return [self._replies[put] for put in puts]
 
-    def _put(self, path: Path, template: str, question: str) -> Reply:
+    def can(self, rows: Sequence[Row], way: Way) -> bool:
+        """Whether these rows can be put that way."""
+        if way is Way.SHUFFLED:
+            return all(len(each) > 1 for each in _pictures(rows).values())
+        return way is not Way.UNSEEN or all(row.unseen for row in rows)
+
+    def _puts(self, rows: Sequence[Row], way: Way) -> list[Put]:
+        if way is Way.UNSEEN:
+            asked = [row.unseen[number % len(row.unseen)] for number, row in enumerate(rows)]
+        else:
+            asked = [row.question for row in rows]
+        paths = [row.record.path for row in rows]
+        if way is Way.BLANK:
+            paths = [self._black(path) for path in paths]
+        if way is Way.SHUFFLED:
+            others = shuffled(rows)
+            paths = [others[path] for path in paths]
+        return [
+            Put(path, row.template, "" if row.template else question)
+            for path, row, question in zip(paths, rows, asked, strict=True)
+        ]
+
+    def _reply(self, put: Put) -> Reply:
         try:
-            image = imaging.read(path, name=NAME)
-            conversation = Conversation(agreed=self.agreed).with_image(image)
-            if template:
-                return self._draft(conversation, template)
-            return self._ask(conversation, question, image)
+            image = imaging.read(put.path, name=NAME, frame=1)
+            conversation = self._empty.with_image(image)
+            if put.template:
+                return self._draft(conversation, put.template)
+            return self._ask(conversation, put.question, image)
         except ChatAppError:
-            self.faults += 1
-            return Reply("")
+            return Reply("", fault=True)
 
     def _ask(self, conversation: Conversation, question: str, image: Image) -> Reply:
         answer = _last(self.assistant.ask(conversation, question, images=(NAME,)), Answer)
         self.model = answer.model
-        return Reply(answer.text, tuple(_fraction(box, image) for box in answer.boxes))
+        fixed = bool(answer.statements) and all(s.source is Source.TEMPLATE for s in answer.statements)
+        return Reply(answer.text, tuple(_fraction(box, image) for box in answer.boxes), fixed)
 
     def _draft(self, conversation: Conversation, template: str) -> Reply:
         report = _last(self.assistant.draft(conversation, template), Report)
@@ -88,11 +131,40 @@ class Examiner:
         return Reply("\n".join(f"# {section.title}\n{_seen(section)}" for section in report.sections))
 
     def _black(self, path: Path) -> Path:
-        image = imaging.read(path, name=NAME)
-        black = self.folder / f"{image.columns}x{image.rows}.png"
-        if not black.is_file():
-            Pillow.new("L", (image.columns, image.rows)).save(black)
-        return black
+        """A black picture of the same size; of one that cannot be opened itself, which ends in a fault."""
+        if path not in self._sizes:
+            try:
+                columns, rows = pictures.size(path)
+            except InputError:
+                return path
+            black = self.folder / f"{columns}x{rows}.png"
+            if not black.is_file():
+                Pillow.new("L", (columns, rows)).save(black)
+            self._sizes[path] = black
+        return self._sizes[path]
+
+
+def shuffled(rows: Sequence[Row]) -> dict[Path, Path]:
+    """For each picture another one of its set: a ring in an order that a fixed seed gives.
+
+    Raises:
+        ValueError: a set has one picture only.
+    """
+    others: dict[Path, Path] = {}
+    for paths in _pictures(rows).values():
+        if len(paths) < 2:
+            raise ValueError("Of one picture there is no other.")
+        ring = random.Random(0).sample(paths, len(paths))
+        others.update(zip(ring, [*ring[1:], ring[0]], strict=True))
+    return others
+
+
+def _pictures(rows: Sequence[Row]) -> dict[str, list[Path]]:
+    """The pictures of each set, once each."""
+    sets: dict[str, dict[Path, None]] = {}
+    for row in rows:
+        sets.setdefault(row.record.set, {})[row.record.path] = None
+    return {name: sorted(paths) for name, paths in sets.items()}
 
 
 def _last(pieces: Iterable[object], kind: type[Kind]) -> Kind:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import TypeVar
@@ -31,19 +30,6 @@ def wilson(right: int, n: int) -> Interval:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def bootstrap(values: Sequence[float], seed: int = 0, draws: int = 1000) -> Interval:
-    """The 95 % percentile interval of a mean, by `draws` resamplings that `seed` fixes.
-
-    Raises:
-        ValueError: there are no values.
-    """
-    if not values:
-        raise ValueError("A mean of nothing has no interval.")
-    chance = random.Random(seed)
-    means = sorted(sum(chance.choices(values, k=len(values))) / len(values) for _ in range(draws))
-    return means[round(0.025 * (draws - 1))], means[round(0.975 * (draws - 1))]
-
-
 def overlap(one: Corners, other: Corners) -> float:
     """Intersection over union of two boxes, 0 to 1."""
     width = min(one[2], other[2]) - max(one[0], other[0])
@@ -52,6 +38,24 @@ def overlap(one: Corners, other: Corners) -> float:
         return 0.0
     shared = width * height
     return shared / (_area(one) + _area(other) - shared)
+
+
+def matched(one: Sequence[Corners], others: Sequence[Corners]) -> list[float]:
+    """The overlaps of pairs, each box in one at most: the largest overlap first, then the largest left.
+
+    Where boxes crowd, another pairing may have a larger sum; this one is what COCO's and most others do.
+    """
+    pairs = sorted(
+        ((overlap(a, b), first, second) for first, a in enumerate(one) for second, b in enumerate(others)),
+        key=lambda pair: (-pair[0], pair[1:]),
+    )
+    firsts, seconds, found = set[int](), set[int](), list[float]()
+    for share, first, second in pairs:
+        if share > 0 and first not in firsts and second not in seconds:
+            firsts.add(first)
+            seconds.add(second)
+            found.append(share)
+    return found
 
 
 def _area(box: Corners) -> float:

@@ -2,87 +2,149 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from chat_app.evaluation.run import Evaluation, Score
-from chat_app.evaluation.score import Interval
+from chat_app import __version__
+from chat_app.evaluation import subgroups
+from chat_app.evaluation.measure import Figure, Measure, Merits, Way, clusters, figure, value
+from chat_app.evaluation.run import Evaluation
 
-HEADINGS = (
-    "task",
-    "n",
-    "accuracy",
-    "95 % interval",
-    "majority",
-    "blank",
-    "unseen wording",
-    "mean IoU",
-    "of mean box",
-)
+BESIDE = (Way.MAJORITY, Way.BLANK, Way.SHUFFLED, Way.UNSEEN)
+HEADINGS = ("task", "metric", "n", "value", "95 % interval", *BESIDE)
 NOTE = (
+    "95 % interval: by resampling patients, cases or, where the set names neither, pictures.\n"
     "majority: the training split's most frequent answer, or mean box, applied here.\n"
-    "blank: the same questions on a black picture. unseen wording: phrasings kept out of training.\n"
-    "A box is right from an overlap of 0.5. Rows are taken as independent: where several pictures are\n"
-    "of one patient the interval is too narrow."
+    "blank: the same questions on a black picture. shuffled: on another picture of the set.\n"
+    "unseen wording: phrasings kept out of training."
 )
+DIGITS = 4
 
 
 def as_data(evaluation: Evaluation) -> dict[str, Any]:
-    """Plain values for JSON; what a task has no figure for is left out."""
+    """Plain values for JSON; what a measure has no figure for is left out."""
     return {
-        "model": asdict(evaluation.model) if evaluation.model else None,
+        "suite": evaluation.suite,
+        "protocol": evaluation.protocol,
+        "normaliser": evaluation.normaliser,
         "split": evaluation.split,
-        "tasks": [_plain(score) for score in evaluation.scores],
+        "data": {"sha256": evaluation.data, "pictures": evaluation.leak.scored},
+        "model": asdict(evaluation.model) if evaluation.model else None,
+        "dtype": evaluation.dtype,
+        "prompts": evaluation.prompts,
+        "lightbox": __version__,
+        "leak": {
+            "scored": evaluation.leak.scored,
+            "trained": evaluation.leak.trained,
+            "alike": len(evaluation.leak.alike),
+            "share": round(evaluation.leak.share, DIGITS),
+            "says": evaluation.leak.says,
+        },
+        "measures": [_measure(measure, evaluation) for measure in evaluation.measures],
         "skipped": list(evaluation.skipped),
+        "exports": dict(evaluation.exports),
     }
 
 
 def as_text(evaluation: Evaluation) -> str:
-    """The table in aligned columns, what it means, and what was skipped."""
-    rows = [HEADINGS, *(_cells(score) for score in evaluation.scores)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
-    return "\n".join([*lines, "", NOTE, *(f"Skipped: {reason}." for reason in evaluation.skipped)])
+    """The table in aligned columns, what it means, whether it leaks, and what was skipped."""
+    lines = aligned([HEADINGS, *(_cells(measure) for measure in evaluation.measures)])
+    said = [evaluation.protocol, NOTE, evaluation.leak.says, *_without(evaluation)]
+    return "\n".join([*lines, "", *said, *(f"Skipped: {reason}." for reason in evaluation.skipped)])
 
 
 def as_markdown(evaluation: Evaluation) -> str:
     """The table as a model card shows it."""
-    rows = [HEADINGS, ("---",) * len(HEADINGS), *(_cells(score) for score in evaluation.scores)]
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *(_cells(measure) for measure in evaluation.measures)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _plain(score: Score) -> dict[str, Any]:
-    return {key: _rounded(value) for key, value in asdict(score).items() if value is not None}
+def _measure(measure: Measure, evaluation: Evaluation) -> dict[str, Any]:
+    beside = {way.value: round(value(measure.rows, way), DIGITS) for way in BESIDE if way in measure.ways}
+    clean = _clean(measure, evaluation)
+    return {
+        "task": measure.task,
+        "metric": measure.metric,
+        **_figure(figure(measure.rows)),
+        **beside,
+        **({"without alike": _figure(clean)} if clean else {}),
+        "subgroups": {
+            name: {group: _figure(found) for group, found in groups.items()}
+            for name, groups in subgroups.figures(measure.rows).items()
+        },
+        "rows": _rows(measure),
+    }
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [round(part, 4) for part in value]
-    return round(value, 4) if isinstance(value, float) else value
+def _rows(measure: Measure) -> list[list[Any]]:
+    """Each row's id, the number of its cluster, and what it gained by whose reply."""
+    numbers = clusters(measure.rows)
+    return [
+        [row.record.name, number, {way.value: _merits(row.merits[way]) for way in measure.ways}]
+        for row, number in zip(measure.rows, numbers, strict=True)
+    ]
 
 
-def _cells(score: Score) -> tuple[str, ...]:
+def _merits(merits: Merits) -> list[list[float]]:
+    return [[_short(gained), _short(possible)] for gained, possible in merits]
+
+
+def _short(number: float) -> float:
+    """As few digits as say it: 1 instead of 1.0."""
+    plain = round(number, DIGITS)
+    return int(plain) if plain == int(plain) else plain
+
+
+def _clean(measure: Measure, evaluation: Evaluation) -> Figure | None:
+    """The figure without the rows whose pictures leak; None where all do, or none."""
+    kept = [row for row in measure.rows if row.record.path not in evaluation.leak.alike]
+    return figure(kept) if 0 < len(kept) < len(measure.rows) else None
+
+
+def _without(evaluation: Evaluation) -> list[str]:
+    found = [(measure, _clean(measure, evaluation)) for measure in evaluation.measures]
+    return [
+        f"Without those pictures: {measure.task} {measure.metric} {clean.value:.2f} "
+        f"({_range(clean)}) on {clean.n} rows."
+        for measure, clean in found
+        if clean
+    ]
+
+
+def _figure(found: Figure) -> dict[str, Any]:
+    low, high = found.interval
+    return {
+        "n": found.n,
+        "clusters": found.clusters,
+        "value": round(found.value, DIGITS),
+        "interval": [round(low, DIGITS), round(high, DIGITS)],
+    }
+
+
+def _cells(measure: Measure) -> tuple[str, ...]:
+    found = figure(measure.rows)
+    beside = (f"{value(measure.rows, way):.2f}" if way in measure.ways else "" for way in BESIDE)
     return (
-        score.task,
-        str(score.n),
-        _figure(score.accuracy),
-        _range(score.interval),
-        _figure(score.majority),
-        _figure(score.blank),
-        _figure(score.unseen_wording),
-        f"{_figure(score.mean_iou)} {_range(score.mean_iou_interval)}".strip(),
-        _figure(score.mean_iou_majority),
+        measure.task,
+        measure.metric,
+        str(found.n),
+        f"{found.value:.2f}",
+        _range(found),
+        *beside,
     )
 
 
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+def _range(found: Figure) -> str:
+    return f"{found.interval[0]:.2f}-{found.interval[1]:.2f}"
 
 
-def _range(interval: Interval | None) -> str:
-    return "" if interval is None else f"{interval[0]:.2f}-{interval[1]:.2f}"
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Cells as lines: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
 
 
-def _aligned(row: tuple[str, ...], widths: list[int]) -> list[str]:
+def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     first, *rest = zip(row, widths, strict=True)
     return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]

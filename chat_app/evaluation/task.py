@@ -33,10 +33,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: readable text, and the boxes by label as fractions of the picture."""
+    """What came back: readable text, and the boxes by label as fractions of the picture.
+
+    fixed: the program said it, not the model: a refusal. fault: nothing came but an error.
+    """
 
     text: str
     boxes: tuple[tuple[str, Corners], ...] = ()
+    fixed: bool = False
+    fault: bool = False
 
 
 class Task(Protocol):

@@ -26,8 +26,12 @@ _NOT_HERE = re.compile(
 
 def refuses(text: str) -> bool:
     """Whether the answer says that it cannot tell, or that what was asked about is not in this picture."""
-    plain = _plain(text)
-    return bool(_UNSURE.search(plain) or _NOT_HERE.search(plain))
+    return unsure(text) or bool(_NOT_HERE.search(_plain(text)))
+
+
+def unsure(text: str) -> bool:
+    """Whether the answer says that it cannot tell."""
+    return bool(_UNSURE.search(_plain(text)))
 
 
 def asserted(text: str, words: Mapping[str, str]) -> str | None:
