@@ -186,6 +186,7 @@ def train(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     from chat_app import evaluation
     from chat_app.models import cards, fit
+    from chat_app.models.nano import specialty
 
     made_for = evaluation.named(options.suite).MODEL or None
     chosen = _settings(options, model=options.model or made_for, temperature=0.0)
@@ -203,6 +204,7 @@ def evaluate(options: argparse.Namespace) -> int:
         taught=card.taught,
         dtype="" if card.host else fit.choose(card, fit.machine(), chosen.dtype).dtype,
         radeval=options.radeval or "",
+        added=specialty.of(chosen.adapter, chosen.adapters) if card.name == "nano" else None,
         say=_progress,
     )
     form = _json(evaluation.as_data(result))

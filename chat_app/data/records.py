@@ -27,7 +27,6 @@ ROUNDING = 0.002
 KINDS: Mapping[tuple[str, str], str] = {
     ("X-ray", "chest"): "chest",
     ("MRI", "brain"): "brain",
-    ("Ultrasound", "breast"): "breast",
     ("Microscopy", "blood smear"): "blood",
 }
 """The kinds of picture that tasks ask about, by what a record says of its modality and body part."""
@@ -96,7 +95,7 @@ class Record:
 
     @property
     def kind(self) -> str:
-        """ "chest", "brain", "breast" or "blood", or "" for a picture of any other kind."""
+        """ "chest", "brain" or "blood", or "" for a picture of any other kind."""
         return KINDS.get((self.modality, self.body_part), "")
 
     @property

@@ -20,6 +20,7 @@ from chat_app.evaluation.ask import Asked, Examiner
 from chat_app.evaluation.leak import Leak
 from chat_app.evaluation.measure import Measure
 from chat_app.evaluation.suite import Exam
+from chat_app.models.nano.specialty import Specialty
 from chat_app.records import ModelId
 
 
@@ -59,6 +60,7 @@ def evaluate(
     taught: bool = False,
     dtype: str = "",
     radeval: str = "",
+    added: Specialty | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """What the suite measures of `assistant`, on at most `limit` rows a task (0: all), drawn by a fixed seed.
@@ -66,7 +68,7 @@ def evaluate(
     split: its name, or FIELD=NAME by another field of the records. names: the tasks, all without any.
     trained: a folder of what the model was trained on, beside the training split here. agreed: the machines
     that may be sent to. taught: the model takes questions word for word. dtype: how its weights are held.
-    radeval: the Python that has RadEval. say: is told of each task as it begins.
+    radeval: the Python that has RadEval. added: what the adapter of nano that is on adds. say: is told of each task as it begins.
 
     Raises:
         InputError: `data` holds no records, none of that split or none for this suite; or a name is no task.
@@ -79,7 +81,7 @@ def evaluate(
     train = [record for record in records if record.split == recorded.TRAIN]
     with tempfile.TemporaryDirectory() as folder:
         examiner = Examiner(assistant, Path(folder), agreed)
-        outcome = asked.run(Exam(examiner, here, train, names, limit, taught, radeval, say))
+        outcome = asked.run(Exam(examiner, here, train, names, limit, taught, radeval, added, say))
     if not outcome.measures:
         raise InputError(f"The suite {suite} finds nothing to ask about in this split: {asked.__doc__}")
     if examiner.faults:

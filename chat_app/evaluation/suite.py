@@ -14,6 +14,7 @@ from chat_app.errors import InputError
 from chat_app.evaluation import suites
 from chat_app.evaluation.ask import Examiner
 from chat_app.evaluation.measure import Measure
+from chat_app.models.nano.specialty import Specialty
 
 Drawn = TypeVar("Drawn")
 
@@ -25,7 +26,7 @@ class Exam:
     here: the records of the split that is scored; train: of the one that a model may have learnt from.
     names: the tasks that were asked for, none for all. limit: most rows a task, 0 for all. taught: the model
     takes questions word for word, and nothing may be put around them. radeval: the Python that has RadEval,
-    "" for none. say: is told how far it is.
+    "" for none. added: what the adapter of nano that is on adds. say: is told how far it is.
     """
 
     examiner: Examiner
@@ -35,6 +36,7 @@ class Exam:
     limit: int = 0
     taught: bool = False
     radeval: str = ""
+    added: Specialty | None = None
     say: Callable[[str], None] = lambda _: None
 
     def chosen(self, known: Sequence[str]) -> list[str]:

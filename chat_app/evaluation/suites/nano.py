@@ -31,11 +31,11 @@ ASKED = (Way.SEEN, Way.UNSEEN, Way.BLANK, Way.SHUFFLED)
 def run(exam: Exam) -> Outcome:
     known = {task.NAME: task for task in tasks.known()}
     chosen = [known[name] for name in exam.chosen(list(known))]
-    measures = [measure for task in chosen for measure in _measured(exam, task)]
+    measures = [measure for task in chosen for measure in measured(exam, task)]
     return Outcome(measures, _unused(chosen, exam.here))
 
 
-def _measured(exam: Exam, task: Task) -> Iterator[Measure]:
+def measured(exam: Exam, task: Task) -> Iterator[Measure]:
     for rows in _parts(task.rows(exam.here)):
         drawn = exam.drawn(rows)
         title = ".".join(filter(None, (task.NAME, rows[0].part)))

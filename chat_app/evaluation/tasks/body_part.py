@@ -15,7 +15,6 @@ HELD_OUT = ("What anatomy do we see?", "From which body region does this come?",
 WORDS = {
     "chest": r"chest|thora|lungs?\b",
     "brain": r"brain|head\b|cerebr|intracranial",
-    "breast": r"breast|mamma",
     "blood": r"blood",
 }
 

@@ -16,7 +16,7 @@ HELD_OUT = (
     "Is it an X-ray or something else?",
 )
 
-KINDS = {"chest": "X-ray", "brain": "MR", "breast": "ultrasound", "blood": "microscopy"}
+KINDS = {"chest": "X-ray", "brain": "MR", "blood": "microscopy"}
 WORDS = {
     "X-ray": r"x-?\s?rays?\b|radiograph",
     "MR": r"mri?\b|magnetic resonance",

@@ -22,8 +22,8 @@ HELD_OUT = {
     CELL: ("Please point at the leukocyte.", "Show me a white cell."),
 }
 
-SOUND = {"chest": LUNGS, "brain": TUMOUR, "breast": LESION, "blood": CELL}
-WRONG = {"chest": (CELL,), "brain": (LUNGS, CELL), "breast": (CELL, LUNGS), "blood": (LUNGS, LESION)}
+SOUND = {"chest": LUNGS, "brain": TUMOUR, "blood": CELL}
+WRONG = {"chest": (CELL,), "brain": (LUNGS, CELL), "blood": (LUNGS, LESION)}
 
 
 def rows(records: Sequence[Record]) -> list[Row]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from chat_app.evaluation.records import Record
 from chat_app.evaluation.task import Reply, Row, Task, Truth
-from chat_app.evaluation.tasks import breast, normal, tumour
+from chat_app.evaluation.tasks import normal, tumour
 
 NAME = "report"
-TEMPLATES = {"chest": "chest-radiograph", "brain": "general", "breast": "general"}
-READERS: Mapping[str, Task] = {"chest": normal, "brain": tumour, "breast": breast}
+TEMPLATES = {"chest": "chest-radiograph", "brain": "general"}
+READERS: Mapping[str, Task] = {"chest": normal, "brain": tumour}
 
 
 def rows(records: Sequence[Record]) -> list[Row]:
@@ -23,13 +23,13 @@ def rows(records: Sequence[Record]) -> list[Row]:
 
 def parse(reply: Reply, row: Row) -> Truth | None:
     """The class of the impression; None when it or the findings are missing."""
-    sections = _sections(reply.text)
-    if not (sections.get("Findings") and sections.get("Impression")):
+    found = sections(reply.text)
+    if not (found.get("Findings") and found.get("Impression")):
         return None
-    return READERS[row.record.kind].parse(Reply(sections["Impression"]), row)
+    return READERS[row.record.kind].parse(Reply(found["Impression"]), row)
 
 
-def _sections(text: str) -> dict[str, str]:
+def sections(text: str) -> dict[str, str]:
     """The drafted sections by title: each begins with "# Title"."""
     parts = [part.partition("\n") for part in text.split("# ") if part]
     return {title.strip(): body.strip() for title, _, body in parts}

@@ -190,12 +190,10 @@ def _model(folder: Path, dtype: str) -> LlavaForConditionalGeneration:
 
 def _taught(settings: Settings, names: tuple[str, ...]) -> dict[str, Taught]:
     """What the adapters that fit add; one without a specialty changes how nano speaks, and nothing else."""
-    folders = {card.name: card.folder for card in adapters.found(settings.adapters) if card.name in names}
     found = {}
-    for name, folder in folders.items():
-        if (folder / specialty.FILE).is_file():
-            added = specialty.read(folder / specialty.FILE)
-            found[name] = Taught(added, Gate.load(folder / gates.FILE, added))
+    for card in adapters.found(settings.adapters):
+        if card.name in names and (added := specialty.of(card.name, settings.adapters)):
+            found[card.name] = Taught(added, Gate.load(card.folder / gates.FILE, added))
     return found
 
 

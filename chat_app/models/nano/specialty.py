@@ -15,6 +15,7 @@ from typing import Any
 import tomli_w
 
 from chat_app.errors import InputError
+from chat_app.models import adapters
 
 FILE = "specialty.toml"
 # As many as the tower has room for.
@@ -67,6 +68,15 @@ class Specialty:
         """The one class among these labels; None where there is none or several."""
         found = [self.classes.index(label) for label in labels if label in self.classes]
         return found[0] if len(found) == 1 else None
+
+
+def of(adapter: str, folder: str = "") -> Specialty | None:
+    """What the adapter of that name adds; None where it adds no kind of picture, or there is no such adapter.
+
+    folder: of the adapters, "" for Lightbox's own. Raises SetupError or InputError for what cannot be read.
+    """
+    path = next((card.folder / FILE for card in adapters.found(folder) if card.name == adapter), None)
+    return read(path) if path and path.is_file() else None
 
 
 def read(path: Path) -> Specialty:

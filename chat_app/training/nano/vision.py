@@ -38,7 +38,7 @@ WEIGHTS = {
     OPEN_DECISION: 1.0,
 }
 # Learning rate over the steps, as a share of its height: a warm-up, a slow fall, a faster one to nothing.
-STEPS = 2000
+STEPS = 1700
 RATE = ((0, 100, STEPS / 2, STEPS), (0.01, 1.0, 0.7, 0.0))
 SAVE_EVERY = 200
 # The things the base is taught to find: those before the ones left to adapters.
