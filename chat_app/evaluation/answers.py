@@ -54,7 +54,7 @@ OF_A_SIDE = frozenset({"side", "sided", "sides"})
 _BOX = re.compile(r"\[\d+\]")
 _X_RAY = re.compile(r"\bx[\s-]rays?\b")
 _WORD = re.compile(r"\d+(?:\.\d+)?|[^\W_]+(?:'[^\W_]+)?")
-_CHOICE = re.compile(r"([^\W_]+)(?: [^\W_]+){0,3}? or (?:(?:in|on|at|to) )?([^\W_]+)")
+_CHOICE = re.compile(r"([^\W_]+) or (?:(?:in|on|at|to) )?([^\W_]+)")
 
 
 def tokens(text: str) -> list[str]:

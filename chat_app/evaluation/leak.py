@@ -49,19 +49,19 @@ def look(scored: Iterable[Record], trained: Iterable[Record], say: Callable[[str
     """Compares the pictures of two lists of records; one that cannot be opened is like none."""
     asked = list(dict.fromkeys(record.path for record in scored))
     learnt = list(dict.fromkeys(record.path for record in trained))
-    same = {path for path in asked if path in set(learnt)}
-    return Leak(len(asked), len(learnt), frozenset(same | _alike(asked, learnt, say)))
+    same = set(asked) & set(learnt)
+    others = [path for path in asked if path not in same]
+    return Leak(len(asked), len(learnt), frozenset(same | _alike(others, learnt, say)))
 
 
 def _alike(asked: Sequence[Path], learnt: Sequence[Path], say: Callable[[str], None]) -> set[Path]:
     """Those of `asked` that look like one of `learnt`."""
-    if not learnt:
+    if not (asked and learnt):
         return set()
     hashes: dict[Path, Hash] = {}
-    every = list(dict.fromkeys((*asked, *learnt)))
-    for number, path in enumerate(every, 1):
+    for number, path in enumerate((*asked, *learnt), 1):
         if number % SAY_EVERY == 0:
-            say(f"Comparing picture {number:,} of {len(every):,} with what was trained on ...")
+            say(f"Comparing picture {number:,} of {len(asked) + len(learnt):,} ...")
         if (code := _hashed(path)) is not None:
             hashes[path] = code
     paths, scored, trained = list(hashes), set(asked), set(learnt)
