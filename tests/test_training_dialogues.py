@@ -64,9 +64,7 @@ def test_labels_become_answers(task: str, thing: str, says: str) -> None:
 
 
 def test_every_task_of_the_folder_is_asked() -> None:
-    reported = record(
-        labels=("glioma",), boxes=GLIOMA.boxes, report="A mass.", sections={"findings": "A mass."}
-    )
+    reported = replace(GLIOMA, report="A mass.", sections={"findings": "A mass.", "impression": "Glioma."})
     assert {each.question.task for each in asked(reported, WORDS, mark)} == set(wording.tasks())
 
 
