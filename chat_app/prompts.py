@@ -1,4 +1,4 @@
-"""What is said to a model, read from files: prompts/*.md with $names and prompts/reports/*.toml.
+"""What is said to a model, read from files: prompts/*.md with $names, and reports/ and dialogues/ there.
 
 It knows nothing of pixels or of any one model: pictures arrive as ready content blocks.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # The wheel carries the files inside the package; a checkout has them beside it.
 FOLDERS = (Path(__file__).parent / "_prompts", Path(__file__).parent.parent / "prompts")
 
-PATTERNS = {"prompt": "*.md", "report template": "reports/*.toml"}
+PATTERNS = {"prompt": "*.md", "report template": "reports/*.toml", "dialogue": "dialogues/*.toml"}
 
 # What a section needs and may have beside name, title, code and source, by where its words come from.
 ALWAYS = ("name", "title", "code", "source")
@@ -120,6 +120,11 @@ def template(name: str) -> Template:
     if len(set(names)) < len(names):
         raise _wrong(name, f"names a section twice: {', '.join(names)}")
     return Template(name, _text(table, "title", name), _scope(table, name), sections, _hash(text))
+
+
+def dialogues() -> dict[str, str]:
+    """The text of every prompts/dialogues/*.toml by its name: what training asks about labelled pictures."""
+    return {name: path.read_text(encoding="utf-8") for name, path in _files("dialogue").items()}
 
 
 def messages(

@@ -42,8 +42,8 @@ HEAVY = {"torch", "transformers", "peft", "bitsandbytes", "accelerate"}
 HEAVY_ROOMS = ("models/local/", "models/fit.py", "models/nano/", "training/", "evaluation/")
 
 # The ways between rooms of one floor: the command line starts the page and prints what the doctor found;
-# a report is made of statements.
-NEIGHBOURS = {("cli", "ui"), ("cli", "doctor"), ("reports", "grounding")}
+# a report is made of statements; an adapter's figures have evaluation's intervals.
+NEIGHBOURS = {("cli", "ui"), ("cli", "doctor"), ("reports", "grounding"), ("training", "evaluation")}
 
 
 def place(path: Path) -> str:

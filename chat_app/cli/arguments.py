@@ -8,13 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from chat_app import __version__
-from chat_app.cli import data, verbs
+from chat_app.cli import data, training, verbs
+from chat_app.training.lora.options import Options
 
 EPILOG = (
     "Not a medical device: it writes drafts that a clinician checks. "
     "Nothing leaves this machine but what you push, or agree to send to a model's server."
 )
 SUITES = Path(__file__).parents[1] / "evaluation" / "suites"
+
+NUMBERS = {
+    "epochs": "how often each picture is seen",
+    "steps": "stop after so many steps instead; 0 is by epochs",
+    "batch": "pictures at a time",
+    "accumulate": "batches a step",
+    "rate": "highest learning rate",
+    "rank": "of the adapter's matrices",
+    "length": "most tokens of a conversation; 0 is as many as the model takes",
+    "seed": "same seed, data and options, same adapter",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -132,8 +144,20 @@ def _data(commands: Any) -> None:
 
 
 def _train(commands: Any) -> None:
-    parser = _command(commands, "train", verbs.train, "Train the embedded model from labelled pictures.")
-    parser.add_argument("model", choices=["nano"], help="which model")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "train",
+        help="Train the embedded model, or an adapter for any, from labelled pictures.",
+        description="Training from labelled pictures; killed, it goes on where it was.",
+        epilog=EPILOG,
+        formatter_class=_wide,
+    )
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _train_nano(inner)
+    _train_lora(inner)
+
+
+def _train_nano(commands: Any) -> None:
+    parser = _command(commands, "nano", verbs.train, "Train the embedded model.")
     _about_data(parser)
     parser.add_argument(
         "--out",
@@ -143,6 +167,25 @@ def _train(commands: Any) -> None:
         help="where it is written, and taken up again (default: runs/nano)",
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed and data, same weights (default: 0)")
+
+
+def _train_lora(commands: Any) -> None:
+    says = "Teach a model a specialty: a LoRA adapter, in the folder of adapters."
+    parser = _command(commands, "lora", training.lora, says)
+    which = "the model to train on (see: lightbox models)"
+    parser.add_argument("--base", required=True, metavar="CARD", help=which)
+    layout = "a set in one of the layouts of docs/data.md, or a folder of sets"
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help=layout)
+    parser.add_argument("--name", required=True, help="of the adapter: small letters, digits, hyphens")
+    for name, says in NUMBERS.items():
+        default = getattr(Options, name)
+        says = f"{says} (default: {default})"
+        parser.add_argument(f"--{name}", type=type(default), default=default, metavar="N", help=says)
+    bridge = "also train what lies between tower and language model"
+    parser.add_argument("--projector", action="store_true", help=bridge)
+    parser.add_argument("--weights", metavar="DIR", help="folder with the base's files (default: the hub's)")
+    held = "how the base is held (default: nf4 on a GPU, else what fits here best)"
+    parser.add_argument("--dtype", metavar="TYPE", help=held)
 
 
 def _evaluate(commands: Any) -> None:

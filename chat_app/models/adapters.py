@@ -19,6 +19,7 @@ from chat_app.errors import SetupError
 FOLDERS = (Path(__file__).parents[1] / "_adapters", Path(__file__).parents[2] / "adapters")
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
+CARD, CONFIG = "card.toml", "adapter_config.json"
 TEXTS = ("base", "base_sha256", "about", "licence")
 MAY = {"data", "limits", "metrics", "modalities", "training"}
 
@@ -61,13 +62,24 @@ def found(folder: str = "") -> tuple[AdapterCard, ...]:
     Raises:
         SetupError: there is no such folder.
     """
-    place = Path(folder).expanduser() if folder else next((each for each in FOLDERS if each.is_dir()), None)
+    place = shelf(folder)
     if place is None:
         return ()
     if not os.path.isdir(place):  # pathlib raises where a folder may not be looked into
         raise SetupError("The folder of adapters is not there: name another with LIGHTBOX_ADAPTERS.")
-    folders = sorted(each for each in place.iterdir() if (each / "adapter_config.json").is_file())
+    folders = sorted(each for each in place.iterdir() if (each / CONFIG).is_file())
     return tuple(map(_card_or_fault, folders))
+
+
+def shelf(folder: str = "") -> Path | None:
+    """That folder of adapters, or Lightbox's own where none is named; None when there is none."""
+    return Path(folder).expanduser() if folder else next((each for each in FOLDERS if each.is_dir()), None)
+
+
+def check_name(name: str) -> None:
+    """Raises SetupError when an adapter cannot be called so."""
+    if not NAME.fullmatch(name):
+        raise SetupError(f"An adapter cannot be called {name!r}: use small letters, digits and hyphens.")
 
 
 def _card_or_fault(folder: Path) -> AdapterCard:
@@ -81,10 +93,9 @@ def _card_or_fault(folder: Path) -> AdapterCard:
 def card(folder: Path) -> AdapterCard:
     """The card in that folder. Raises SetupError when it is missing or wrong."""
     name = folder.name
-    if not NAME.fullmatch(name):
-        raise SetupError(f"An adapter cannot be called {name!r}: use small letters, digits and hyphens.")
+    check_name(name)
     try:
-        table = tomllib.loads((folder / "card.toml").read_text(encoding="utf-8"))
+        table = tomllib.loads((folder / CARD).read_text(encoding="utf-8"))
     except OSError as error:
         raise SetupError(
             f"The adapter {name} has no readable card.toml: its base cannot be checked."

@@ -1,1 +1,1 @@
-"""How the weights in this package were made, and can be made again."""
+"""How models are taught from labelled pictures: the embedded one as a whole, any other by an adapter."""

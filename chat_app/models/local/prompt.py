@@ -94,15 +94,22 @@ class Reader:
 
     def read(self, messages: list[BaseMessage], owner: str = "") -> Prompt:
         """The prompt; what was prepared for this owner before is not prepared again."""
-        turns = [{"role": ROLES[m.type], "content": self._parts(m)} for m in messages]
         blocks = (b for m in messages for b in m.content_blocks if b["type"] == "image")
         pictures = [self._picture(block, owner) for block in blocks]
-        text = self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-        pieces = text.split(self.processor.image_token)
+        pieces = self.text(messages).split(self.processor.image_token)
         filled = itertools.chain.from_iterable(
             zip(pieces, [*(picture.text for picture in pictures), ""], strict=True)
         )
         return self._prompt("".join(filled), pictures)
+
+    def text(self, messages: list[BaseMessage], *, asks: bool = True) -> str:
+        """The messages as the model's template writes them, each picture as one token.
+
+        asks: whether an answer is to follow.
+        """
+        turns = [{"role": ROLES[m.type], "content": self._parts(m)} for m in messages]
+        text: str = self.processor.apply_chat_template(turns, add_generation_prompt=asks, tokenize=False)
+        return text
 
     def _parts(self, message: BaseMessage) -> list[dict[str, str]]:
         # An answer stopped before its first word has none, and some templates look at the first.

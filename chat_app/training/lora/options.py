@@ -1,0 +1,31 @@
+"""What an adapter is trained with: the few numbers that a person may choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """One training.
+
+    base: the card of the model. data: a set, or a folder of sets. name: of the adapter. rank: of its
+    matrices. epochs: how often each picture is seen; steps: how many steps instead, 0 for as many as the
+    epochs take. batch: pictures at a time; accumulate: batches a step. rate: highest learning rate.
+    projector: whether what lies between tower and language model is trained too. length: most tokens of a
+    conversation, 0 for as many as the model's card says.
+    """
+
+    base: str
+    data: Path
+    name: str
+    rank: int = 16
+    epochs: int = 3
+    steps: int = 0
+    batch: int = 4
+    accumulate: int = 4
+    rate: float = 2e-4
+    projector: bool = False
+    seed: int = 0
+    length: int = 0
