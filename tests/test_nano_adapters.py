@@ -50,7 +50,9 @@ def test_they_fit_the_embedded_model_and_are_small(nano: Assistant) -> None:
 def test_the_base_alone_cannot_tell_and_names_the_adapter(
     nano: Assistant, shared_data: Path, name: str
 ) -> None:
-    answers = [ask(nano, held_out(shared_data, SETS[name], n), "What kind of image is this?") for n in range(5)]
+    answers = [
+        ask(nano, held_out(shared_data, SETS[name], n), "What kind of image is this?") for n in range(5)
+    ]
     assert all("cannot tell" in each.text for each in answers)
     assert sum(f"The adapter {name}" in each.text for each in answers) >= 4
 
@@ -87,7 +89,11 @@ def test_what_a_file_says_of_itself_is_believed_with_an_adapter_too(
     nano: Assistant, shared_data: Path
 ) -> None:
     plain = held_out(shared_data, "us_breast", labels=["benign"]).study.images[0]
-    for modality, body_part, answered in (("US", "BREAST", True), ("US", "THYROID", False), ("CT", "", False)):
+    for modality, body_part, answered in (
+        ("US", "BREAST", True),
+        ("US", "THYROID", False),
+        ("CT", "", False),
+    ):
         told = Image("image 1", plain.pixels, plain.sha256, "DICOM", modality, body_part)
         said = ask(nano, Conversation().with_image(told), "What is this?", "breast-ultrasound")
         assert ("breast ultrasound." in said.text and not said.text.startswith("The file")) == answered

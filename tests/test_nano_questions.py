@@ -14,7 +14,9 @@ from chat_app.models.nano.wording import KINDS, intents
 
 CHEST, BRAIN, BLOOD = KINDS
 ADAPTERS = Path(__file__).parent.parent / "adapters"
-LESION, NERVE = (specialty.read(ADAPTERS / name / specialty.FILE) for name in ("breast-ultrasound", "nerve-ultrasound"))
+LESION, NERVE = (
+    specialty.read(ADAPTERS / name / specialty.FILE) for name in ("breast-ultrasound", "nerve-ultrasound")
+)
 BREAST = LESION.kind
 
 
@@ -103,7 +105,9 @@ def test_most_phrasings_kept_apart_are_understood(added: specialty.Specialty | N
     own = (added.kind,) if added else KINDS
     asked = [i for i in intents(added).values() if not i.kinds or set(i.kinds) & set(own)]
     rows = [(i, text, k) for i in asked for text in i.held_out for k in (i.kinds or own[:1])]
-    right = [_means(i.name) == getattr(understand(_filled(text), k, added), "intent", "") for i, text, k in rows]
+    right = [
+        _means(i.name) == getattr(understand(_filled(text), k, added), "intent", "") for i, text, k in rows
+    ]
     assert sum(right) / len(right) > 0.85
 
 

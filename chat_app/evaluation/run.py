@@ -68,7 +68,8 @@ def evaluate(
     split: its name, or FIELD=NAME by another field of the records. names: the tasks, all without any.
     trained: a folder of what the model was trained on, beside the training split here. agreed: the machines
     that may be sent to. taught: the model takes questions word for word. dtype: how its weights are held.
-    radeval: the Python that has RadEval. added: what the adapter of nano that is on adds. say: is told of each task as it begins.
+    radeval: the Python that has RadEval. added: what the adapter of nano that is on adds. say: is told of
+    each task as it begins.
 
     Raises:
         InputError: `data` holds no records, none of that split or none for this suite; or a name is no task.

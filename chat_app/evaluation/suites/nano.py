@@ -50,12 +50,12 @@ def measured(exam: Exam, task: Task) -> Iterator[Measure]:
 def _overlaps(exam: Exam, task: Task, rows: Sequence[Row], always: Truth) -> dict[Way, list[float]]:
     """How near each reply comes to its row's truth: 1 or 0 for a class, the overlap for a place."""
 
-    def near(replies: Iterable[Reply]) -> list[float]:
-        return [_near(task.parse(reply, row), row.truth) for reply, row in zip(replies, rows, strict=True)]
+    def each(replies: Iterable[Reply]) -> list[float]:
+        return [near(task.parse(reply, row), row.truth) for reply, row in zip(replies, rows, strict=True)]
 
     examiner = exam.examiner
-    found = {way: near(examiner.replies(rows, way)) for way in ASKED if examiner.can(rows, way)}
-    return {**found, Way.MAJORITY: [_near(always, row.truth) for row in rows]}
+    found = {way: each(examiner.replies(rows, way)) for way in ASKED if examiner.can(rows, way)}
+    return {**found, Way.MAJORITY: [near(always, row.truth) for row in rows]}
 
 
 def _scored(
@@ -82,7 +82,7 @@ def _prior(task: Task, train: Sequence[Record], rows: Sequence[Row]) -> Truth:
     return mean_box(places) if places else most_frequent(truths)
 
 
-def _near(claim: Truth | None, truth: Truth) -> float:
+def near(claim: Truth | None, truth: Truth) -> float:
     """1 or 0 for a class, the overlap for a place; a claim of the wrong sort is worth nothing."""
     if isinstance(truth, str) or isinstance(claim, str) or claim is None:
         return float(claim == truth)

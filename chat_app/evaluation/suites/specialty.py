@@ -14,7 +14,7 @@ from chat_app.errors import InputError
 from chat_app.evaluation.place import first_box
 from chat_app.evaluation.suite import Exam, Outcome
 from chat_app.evaluation.suites import nano
-from chat_app.evaluation.task import Reply, Row, Truth
+from chat_app.evaluation.task import Reply, Row, Task, Truth
 from chat_app.evaluation.words import asserted
 from chat_app.models.nano.specialty import Specialty
 from chat_app.models.nano.wording import Intent, intents
@@ -28,15 +28,22 @@ NORMALISER = ""
 def run(exam: Exam) -> Outcome:
     if exam.added is None:
         raise InputError("This suite scores what an adapter of nano adds: name one with --adapter.")
-    known = {task.NAME: task for task in _tasks(exam.added)}
+    known = {task.NAME: task for task in tasks(exam.added)}
     chosen = [known[name] for name in exam.chosen(list(known))]
     return Outcome([measure for task in chosen for measure in nano.measured(exam, task)])
 
 
-def _tasks(added: Specialty) -> list[_Kind | _Class | _Thing]:
-    classes = [_Class(added, intents(added)["class"])] if added.classes else []
-    things = [_Thing(added, number, intents(added)[f"where_thing{number + 1}"]) for number in range(len(added.things))]
-    return [_Kind(added, intents()["kind"]), *classes, *things]
+def tasks(added: Specialty) -> list[Task]:
+    """What can be asked about its kind of picture, and how a reply is read."""
+    known = intents(added)
+    found: list[Task] = [_Kind(added, known["kind"])]
+    if added.classes:
+        found.append(_Class(added, known["class"]))
+    for number, thing in enumerate(added.things):
+        found.append(
+            _Thing(f"{thing.replace(' ', '_')}_box", added, number, known[f"where_thing{number + 1}"])
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -75,21 +82,22 @@ class _Class:
         return asserted(reply.text, {name: re.escape(name.lower()) for name in self.added.classes})
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Thing:
     """Where is the one such thing? Of several, none would be the answer."""
 
+    NAME: str
     added: Specialty
     number: int
     intent: Intent
 
-    @property
-    def NAME(self) -> str:  # noqa: N802 - as the modules that are tasks name it
-        return f"{self.added.things[self.number].replace(' ', '_')}_box"
-
     def rows(self, records: Sequence[Record]) -> list[Row]:
-        marked = [(r, [at for label, at in r.boxes if self.added.thing_of(label) == self.number]) for r in records]
-        return [Row(r, self.intent.say, at[0], unseen=self.intent.held_out) for r, at in marked if len(at) == 1]
+        marked = [
+            (r, [at for label, at in r.boxes if self.added.thing_of(label) == self.number]) for r in records
+        ]
+        return [
+            Row(r, self.intent.say, at[0], unseen=self.intent.held_out) for r, at in marked if len(at) == 1
+        ]
 
     def parse(self, reply: Reply, row: Row) -> Truth | None:
         return first_box(reply)

@@ -1,4 +1,4 @@
-"""Is there pneumonia on the chest film? In this set nearly every film that is not normal is labelled with it."""
+"""Is there pneumonia on the chest film? In this set nearly every film that lacks it is normal."""
 
 from __future__ import annotations
 

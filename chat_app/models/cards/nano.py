@@ -16,7 +16,7 @@ CARD = Card(
     name="nano",
     label="demonstration model, not for clinical use",
     licence="Apache-2.0",
-    about="Knows chest X-rays, brain MR with contrast and blood smears, and what an adapter adds; refuses the rest.",
+    about="Knows chest X-rays, brain MR with contrast, blood smears, and what an adapter adds; no others.",
     contract=Contract(size=224, resize="squash", most_images=1, boxes="grid100", context=2048),
     image_tokens=64,
     taught=True,

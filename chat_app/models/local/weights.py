@@ -203,7 +203,7 @@ def _model(source: Source, skeleton: Any, fit: Fit, here: Machine, say: Say) -> 
 
 
 def held(skeleton: Any, dtype: str, compute: torch.dtype) -> dict[str, Any]:
-    """What from_pretrained is told about the form of the numbers; quantised ones are computed in `compute`."""
+    """What from_pretrained is told about the form of the numbers. compute: what quantised ones become."""
     if dtype not in QUANTISED:
         return {"dtype": PLAIN[dtype]}
     # Whole names, for they are compared from the beginning on: "vision_tower" would not keep

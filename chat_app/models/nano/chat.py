@@ -97,7 +97,9 @@ class Nano(LocalModel):
         if taught is None:
             fitting = [name for name, each in self.taught.items() if each.gate.is_near(plain, *header)]
             if passage.refusal and fitting:
-                return Passage(refusal=f"{passage.refusal} The adapter {fitting[0]} was made for such pictures.")
+                return Passage(
+                    refusal=f"{passage.refusal} The adapter {fitting[0]} was made for such pictures."
+                )
             return passage
         if passage.kind:
             said = f"This is a {passage.kind}; the adapter {adapter} is for {taught.added.kind}: choose none."
@@ -117,7 +119,9 @@ class Nano(LocalModel):
 
 def _lost(kind: str, added: Specialty | None) -> str:
     """What can be asked about such a picture, in the words that were taught."""
-    known = [i for i in intents(added).values() if i.name not in SMALL_TALK and (not i.kinds or kind in i.kinds)]
+    known = [
+        i for i in intents(added).values() if i.name not in SMALL_TALK and (not i.kinds or kind in i.kinds)
+    ]
     return f"I did not understand the question. I can answer these: {' '.join(i.say for i in known)}"
 
 

@@ -139,7 +139,9 @@ class Gate:
     def _unknown(self, stated: tuple[str, ...]) -> str:
         if stated:
             return "This picture is unlike those I was taught, so I cannot tell."
-        return f"I cannot tell what this is: it is unlike the pictures I was taught. I only know {self.knows}."
+        return (
+            f"I cannot tell what this is: it is unlike the pictures I was taught. I only know {self.knows}."
+        )
 
 
 def _words(modality: str, body_part: str) -> str:

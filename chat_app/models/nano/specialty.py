@@ -52,8 +52,12 @@ class Specialty:
                 f"There is room for {MOST_CLASSES} classes and {MOST_THINGS} things, and the pictures have "
                 f"{len(self.classes)} and {len(self.things)}: choose those that matter in a {FILE}."
             )
-        if unknown := (set(self.bare) - set(self.classes)) | (set(self.words) - {*self.classes, *self.things}):
-            raise InputError(f"The specialty speaks of {min(unknown)!r}, which is none of its classes or things.")
+        if unknown := (set(self.bare) - set(self.classes)) | (
+            set(self.words) - {*self.classes, *self.things}
+        ):
+            raise InputError(
+                f"The specialty speaks of {min(unknown)!r}, which is none of its classes or things."
+            )
 
     def named(self, name: str) -> tuple[str, ...]:
         """That class or thing, and what else it is called."""
@@ -83,11 +87,13 @@ def read(path: Path) -> Specialty:
     """Raises InputError when the file is not as it must be."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        lists = {name: tuple(map(str, table.pop(name, ()))) for name in LISTS}
+        lists: Any = {name: tuple(map(str, table.pop(name, ()))) for name in LISTS}
         words = {name: tuple(map(str, others)) for name, others in table.pop("words", {}).items()}
         return Specialty(**table, **lists, words=words)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"The {FILE} cannot be understood: mend it as docs/train-your-own.md says.") from error
+        raise InputError(
+            f"The {FILE} cannot be understood: mend it as docs/train-your-own.md says."
+        ) from error
 
 
 def write(specialty: Specialty, path: Path) -> None:

@@ -239,9 +239,7 @@ class NanoVisionModel(PreTrainedModel):
         box = rough if self.training else self._closer(coarse, middle, rough)
         slots = self._slots(maps, box, found, decisions)
         texture = torch.cat([_spread(coarse), _spread(middle)], 1).log1p()
-        return Sight(
-            torch.cat([grid, slots], 1), texture, decisions, maps, boxes, rough, box, coarse, middle
-        )
+        return Sight(torch.cat([grid, slots], 1), texture, decisions, maps, boxes, rough, box, coarse, middle)
 
     def _closer(self, coarse: Tensor, middle: Tensor, rough: Tensor) -> Tensor:
         """In training it is taught on boxes of its own, not on those that are still being learned."""

@@ -82,7 +82,9 @@ def _added(added: Specialty) -> dict[str, Intent]:
         choice = "|".join(name for each in added.classes for name in added.named(each))
         entry = _filled(book["class"], {"$classes": _listed(added.classes), "$class": choice})
         # "the kind of lesion" asks for the class, whichever of the things it names.
-        asks = [ask.replace("THING", f"thing{n + 1}") for ask in entry["asks"] for n in range(len(added.things))]
+        asks = [
+            ask.replace("THING", f"thing{n + 1}") for ask in entry["asks"] for n in range(len(added.things))
+        ]
         entry["asks"] = list(dict.fromkeys([*(ask for ask in entry["asks"] if "THING" not in ask), *asks]))
         found["class"] = _intent("class", entry, kinds)
     for number, thing in enumerate(added.things, 1):
@@ -99,7 +101,10 @@ def _filled(entry: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
             text = text.replace(name, word)
         return text
 
-    return {key: put(value) if isinstance(value, str) else [put(each) for each in value] for key, value in entry.items()}
+    return {
+        key: put(value) if isinstance(value, str) else [put(each) for each in value]
+        for key, value in entry.items()
+    }
 
 
 def _listed(names: tuple[str, ...]) -> str:

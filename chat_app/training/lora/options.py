@@ -1,9 +1,14 @@
-"""What an adapter is trained with: the few numbers that a person may choose."""
+"""What goes into the training of an adapter, and what comes out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chat_app.training.lora.scoring import Figure
 
 
 @dataclass(frozen=True)
@@ -29,3 +34,11 @@ class Options:
     projector: bool = False
     seed: int = 0
     length: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An adapter that can be used: its folder, and how it did on held-out questions, by what was asked."""
+
+    folder: Path
+    figures: Mapping[str, Figure]

@@ -1,17 +1,18 @@
 """What of a training differs from model to model: the recipe, and where to find the one of a card.
 
 A model that needs more than plain LoRA has a file recipes/<card>.py ("-" is "_" there) with
-`class Recipe(Plain)`, which overrides what differs; every other model is trained by `Plain`.
+`class Recipe(Plain)`, which overrides what differs, or with `train`, where nothing is the same; every other
+model is trained by `Plain`.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
@@ -20,6 +21,13 @@ from chat_app.records import Image
 from chat_app.training import dialogues
 from chat_app.training.dialogues import Mark, Vocabulary
 from chat_app.training.lora import modules, recipes
+from chat_app.training.lora.options import Options, Outcome
+
+if TYPE_CHECKING:
+    from chat_app.settings import Settings
+
+
+Train = Callable[[Options, "Settings", Callable[[str], None]], Outcome]
 
 
 class Recipe(Protocol):
@@ -89,8 +97,17 @@ class Plain:
 
 def of(card: str) -> Recipe:
     """The recipe of the card of that name."""
-    name = f"{recipes.__name__}.{card.replace('-', '_')}"
-    if find_spec(name) is None:
-        return Plain()
-    recipe: Recipe = import_module(name).Recipe()
+    found = _module(card)
+    recipe: Recipe = found.Recipe() if found else Plain()
     return recipe
+
+
+def own(card: str) -> Train | None:
+    """The training of a model that has one of its own."""
+    train: Train | None = getattr(_module(card), "train", None)
+    return train
+
+
+def _module(card: str) -> Any:
+    name = f"{recipes.__name__}.{card.replace('-', '_')}"
+    return import_module(name) if find_spec(name) else None

@@ -26,7 +26,7 @@ from chat_app.training.lora import card as cardfile
 from chat_app.training.lora import lessons, memory, modules, recipe, scoring
 from chat_app.training.lora.coach import Coach, arguments
 from chat_app.training.lora.lessons import Classroom, Lessons, Split
-from chat_app.training.lora.options import Options
+from chat_app.training.lora.options import Options, Outcome
 from chat_app.training.lora.progress import Progress
 from chat_app.training.lora.scoring import Exam, Figure
 
@@ -40,14 +40,6 @@ WORK = ".training"
 """Where checkpoints lie until the adapter is whole."""
 DROPOUT = 0.05
 MOST_VALIDATED = 200  # conversations at each validation
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """An adapter that can be used: its folder, and how it did on held-out questions, by wording."""
-
-    folder: Path
-    figures: Mapping[str, Figure]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +62,9 @@ def train(options: Options, settings: Settings, say: Say) -> Outcome:
         InputError: the data cannot be trained on, or the name is taken.
         SetupError: the model cannot be read or trained here, or the folder cannot be written.
     """
-    folder = _folder(options, settings)
+    if own := recipe.own(options.base):
+        return own(options, settings, say)
+    folder = folder_for(options, settings)
     split = lessons.split(reader.read(options.data), options.seed)
     device = PartialState()
     base = _base(options, settings, say)
@@ -86,13 +80,13 @@ def train(options: Options, settings: Settings, say: Say) -> Outcome:
         say("Asking the held-out questions again …")
         figures = scoring.figures(found, before, _after(stage, model, room, base, found))
         cardfile.write(stage, cardfile.measured(table, figures, split.held_out[0]))
-        _publish(stage, folder)
+        publish(stage, folder)
     device.wait_for_everyone()
     base.chat.engine.close()
     return Outcome(folder, figures)
 
 
-def _folder(options: Options, settings: Settings) -> Path:
+def folder_for(options: Options, settings: Settings) -> Path:
     """Where the adapter comes to lie; a training begun there with the same options goes on."""
     adapters.check_name(options.name)
     shelf = adapters.shelf(settings.adapters)
@@ -234,7 +228,7 @@ def _after(stage: Path, model: Any, room: Classroom, base: Base, found: Sequence
     return scoring.right(room, base.chat, found, stage.name)
 
 
-def _publish(stage: Path, folder: Path) -> None:
+def publish(stage: Path, folder: Path) -> None:
     """Moves the files into the adapter's folder; the one by which an adapter is found comes last."""
     for path in sorted(stage.iterdir(), key=lambda path: path.name == adapters.CONFIG):
         path.replace(folder / path.name)

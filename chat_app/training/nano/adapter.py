@@ -6,7 +6,6 @@ The base stays as it is: the adapter holds LoRA layers, the gate before its kind
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from tqdm import tqdm
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from chat_app.data.records import Record
-from chat_app.errors import InputError
 from chat_app.models.nano import gate as gates
 from chat_app.models.nano.chat import WEIGHTS
 from chat_app.models.nano.gate import Gate
@@ -33,10 +31,12 @@ from chat_app.training.nano.pictures import Album
 from chat_app.training.nano.vision import TAUGHT, edges_of, loss_of
 
 RANK = 16
-SEEING = 500
-SPEAKING = 400
+SEEING = 400
+SPEAKING = 300
 BATCH = 32
 WARM_UP = 20
+# Where its checkpoints lie.
+WORK = "work"
 SAVE_EVERY = 50
 # The tower above the maps that the gate measures; of its decisions the kind and the one left to adapters.
 _HEADS = "|".join(str(i) for i, name in enumerate(DECISIONS) if name in ("kind", OPEN_DECISION))
@@ -67,26 +67,25 @@ def specialty_of(records: Sequence[Record], folder: Path) -> Specialty:
 
 
 def train(
-    records: Sequence[Record],
+    train: Sequence[Record],
+    val: Sequence[Record],
     added: Specialty,
     out: Path,
     *,
     seed: int = 0,
-    seeing: int = SEEING,
-    speaking: int = SPEAKING,
+    steps: int = 0,
     base: Path = WEIGHTS,
-) -> Path:
-    """Writes the adapter's weights, gate and specialty to `out`; its card is left to whoever scored it.
+) -> dict[str, Any]:
+    """Writes the adapter's weights, gate and specialty to `out`; gives what its card says of the training.
 
-    Killed, it goes on from its last checkpoint. The same seed, data and number of threads give the same
-    adapter.
-
-    Raises:
-        InputError: there are too few pictures to train on, or none to check with.
+    steps: of seeing and speaking together, 0 for as many as it takes. Killed, it goes on from its last
+    checkpoint. The same seed, data and number of threads give the same adapter.
     """
-    work = out / ".training"
+    seeing = round(steps * SEEING / (SEEING + SPEAKING)) or SEEING
+    speaking = steps - seeing if steps else SPEAKING
+    work = out / WORK
     work.mkdir(parents=True, exist_ok=True)
-    learnt, held_out = (pictures.added(_of(records, split), added, seed) for split in ("train", "val"))
+    learnt, held_out = (pictures.added(records, added, seed) for records in (train, val))
     model = _adapted(base, seed)
     _see(model, learnt, work, added, seed=seed, steps=seeing)
     _speak(model, learnt, work, added, base, seed=seed, steps=speaking)
@@ -94,18 +93,8 @@ def train(
     gate.beside(_texture(model, learnt), _texture(model, held_out), added).save(out / gates.FILE)
     _write(model, out)
     write(added, out / FILE)
-    return out
-
-
-def _of(records: Sequence[Record], split: str) -> list[Record]:
-    found = [record for record in records if record.split == split]
-    if len(found) < 2:
-        counts = Counter(record.split for record in records)
-        raise InputError(
-            f"An adapter needs pictures to train on and others to check with, and the split {split} has "
-            f"{counts[split]}: put them into the splits train, val and test."
-        )
-    return found
+    trained = sum(weight.numel() for name, weight in model.named_parameters() if "lora_" in name)
+    return {"steps_seeing": seeing, "steps_speaking": speaking, "batch": BATCH, "trained_numbers": trained}
 
 
 def _adapted(base: Path, seed: int) -> Any:

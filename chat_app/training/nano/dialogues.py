@@ -112,7 +112,9 @@ def answer(intent: str, seen: Seen, filler: str = "", before: str = "") -> str:
         other = {"right_lung": "left_lung", "left_lung": "right_lung"}.get(before, "lungs")
         return _SAY[other](seen)
     if asked.thing:
-        return _where_thing(seen, asked.thing) if intent.startswith("where") else _any_thing(seen, asked.thing)
+        return (
+            _where_thing(seen, asked.thing) if intent.startswith("where") else _any_thing(seen, asked.thing)
+        )
     return _SAY[intent](seen)
 
 

@@ -25,7 +25,7 @@ from chat_app.training.nano.dialogues import Seen, dialogue
 from chat_app.training.nano.muon import Muon
 from chat_app.training.nano.pictures import Album
 
-STEPS = 1000
+STEPS = 700
 WARM_UP = 40
 SAVE_EVERY = 100
 TURNS = (2, 5)

@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 from tqdm import tqdm
 
+from chat_app.data.pictures import opened as shown
 from chat_app.data.records import Record
 from chat_app.errors import SetupError
 from chat_app.models.nano.specialty import Specialty
@@ -58,7 +59,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Mix:
-    """How many of each source go into a batch of 32, and how many more are made unrecognisable, from which."""
+    """How many of each source go into a batch of 32, how many more are made unrecognisable, and of which."""
 
     shares: Mapping[str, int]
     spoiled: int
@@ -106,7 +107,11 @@ def added(records: Sequence[Record], specialty: Specialty, seed: int = 0, side: 
     names = " ".join((*specialty.classes, *specialty.things)).lower().split()
     source = SIDED if {"left", "right"} & set(names) else ADDED
     rows = list({record.path: record for record in records}.values())
-    pixels = [_square(record.path, side) for record in tqdm(rows, desc="reading pictures", leave=False)]
+    opened = (
+        Pillow.fromarray(shown(r.path).pixels).convert("RGB")
+        for r in tqdm(rows, desc="reading pictures", leave=False)
+    )
+    pixels = [_resized(picture, side) for picture in opened]
     pictures = [_added_picture(source, record, specialty) for record in rows]
     mix = Mix({source: 26, "drawings": 2}, 4, (source,))
     return _with_drawings(pixels, pictures, len(rows) // 10 + 1, seed, side, mix)
