@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chat_app import prompts
 from chat_app.data import pictures, reader
 from chat_app.data.records import Record
+from chat_app.errors import InputError
 from chat_app.evaluation.suites import specialty as asked
 from chat_app.evaluation.suites.nano import ENOUGH, near
 from chat_app.evaluation.task import Reply, Row, Task
@@ -38,13 +39,15 @@ NAME = "image 1"
 
 
 def train(options: Options, settings: Settings, say: Callable[[str], None]) -> Outcome:
-    """Trains the adapter and writes it into the folder of adapters. Of the options its recipe takes the seed,
-    and the steps, which it shares out between seeing and speaking.
+    """Trains the adapter and writes it into the folder of adapters.
 
     Raises:
-        InputError: the data cannot be trained on, or the name is taken.
+        InputError: the data cannot be trained on, the name is taken, or an option is not for nano.
         SetupError: the folder cannot be written.
     """
+    plain = Options(options.base, options.data, options.name, seed=options.seed, steps=options.steps)
+    if options != plain:
+        raise InputError("nano is trained by a recipe of its own: of the numbers give --steps and --seed only.")
     folder = folder_for(options, settings)
     split = lessons.split(reader.read(options.data), options.seed)
     added = _specialty(folder, [*split.train, *split.val], options.data)
