@@ -211,7 +211,6 @@ def test_a_phrase_that_was_trained_on_would_be_seen() -> None:
         ("modality", "chest", "This is a chest X-ray.", "X-ray"),
         ("modality", "brain", "A contrast-enhanced T1-weighted MRI of the head.", "MR"),
         ("modality", "brain", "It is a brain MR, not an X-ray.", "MR"),
-        ("modality", "breast", "Sonography of the breast.", "ultrasound"),
         ("modality", "blood", "A stained blood smear under the microscope.", "microscopy"),
         ("modality", "chest", "I cannot tell whether this is an X-ray.", None),
         ("modality", "chest", "An X-ray or an ultrasound.", None),
@@ -233,13 +232,14 @@ def test_a_phrase_that_was_trained_on_would_be_seen() -> None:
         ("tumour", "brain", "Most likely a pituitary tumour, not a glioma.", "pituitary tumor"),
         ("tumour", "brain", "No glioma, but a meningioma.", "meningioma"),
         ("tumour", "brain", "Glioma or meningioma.", None),
-        ("breast", "breast", "The lesion looks benign.", "benign"),
-        ("breast", "breast", "Malignant.", "malignant"),
-        ("breast", "breast", "There is no lesion in this picture.", "normal"),
-        ("breast", "breast", "The breast looks normal.", "normal"),
-        ("breast", "breast", "I cannot tell whether the lesion is benign.", None),
-        ("breast", "breast", "I see no lesion: the tissue looks normal.", "normal"),
-        ("breast", "breast", "Possibly malignant-looking breast lesion.", "malignant"),
+        ("pneumonia", "chest", "Yes, it looks like those labelled pneumonia.", "yes"),
+        ("pneumonia", "chest", "No, it looks like those labelled normal.", "no"),
+        ("pneumonia", "chest", "I am not sure: it may be like those labelled pneumonia.", "yes"),
+        ("pneumonia", "chest", "There is no pneumonia.", "no"),
+        ("pneumonia", "chest", "Yes.", "yes"),
+        ("pneumonia", "chest", "I cannot tell.", None),
+        ("report_form", "chest", "# Findings\nA film.\n# Impression\nNormal.", "whole"),
+        ("report_form", "chest", "# Findings\n\n# Impression\nNormal.", None),
         ("tumour", "brain", "It may be a glioma, but I am not sure.", "glioma"),
         ("tumour", "brain", "I cannot rule one out. It looks like a glioma.", "glioma"),
         ("normal", "chest", "I am not sure: the film may be abnormal.", "abnormal"),
@@ -253,7 +253,7 @@ def test_a_phrase_that_was_trained_on_would_be_seen() -> None:
         ("premise", "brain", "There is no lung in this picture: it is a brain MR.", "refused"),
         ("premise", "brain", "This picture does not show the lungs.", "refused"),
         ("premise", "brain", "The tumour is here [1].", "answered"),
-        ("outside", "nerve", "I cannot tell: this is none of the four kinds that I know.", "refused"),
+        ("outside", "nerve", "I cannot tell: this is none of the kinds that I know.", "refused"),
         ("outside", "nerve", "This is a breast ultrasound.", "answered"),
     ],
 )
@@ -300,9 +300,9 @@ def test_a_film_without_a_verdict_is_not_asked_about(labels: list[str], truth: s
     assert [row.truth for row in named("normal").rows([record(labels=labels)])] == ([truth] if truth else [])
 
 
-def test_a_picture_with_two_lesions_has_no_one_place() -> None:
-    two = (("malignant lesion", (0.1, 0.1, 0.2, 0.2)), ("malignant lesion", (0.5, 0.5, 0.6, 0.6)))
-    assert named("lesion_box").rows([record("breast", boxes=two)]) == []
+def test_a_picture_with_two_tumours_has_no_one_place() -> None:
+    two = (("glioma", (0.1, 0.1, 0.2, 0.2)), ("glioma", (0.5, 0.5, 0.6, 0.6)))
+    assert named("tumour_box").rows([record("brain", boxes=two)]) == []
 
 
 def test_a_report_without_findings_claims_nothing() -> None:
@@ -387,8 +387,8 @@ def test_a_box_that_misses_by_half_is_wrong(data: Path) -> None:
 
 def test_the_report_is_judged_by_what_the_model_saw(data: Path) -> None:
     result = scores(Told(), data, "report")["report"]
-    assert len(result.rows) == 3
-    assert values(result)[Way.SEEN] == pytest.approx(1 / 3)
+    assert len(result.rows) == 2
+    assert values(result)[Way.SEEN] == pytest.approx(1 / 2)
 
 
 def test_always_refusing_and_never_refusing_score_half(data: Path) -> None:

@@ -1,4 +1,4 @@
-"""Is there pneumonia on the chest film? In this set nearly every film that lacks it is normal."""
+"""Is there pneumonia on the chest film?"""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from chat_app.evaluation.words import refuses, says
 NAME = "pneumonia"
 QUESTION = "Is there pneumonia?"
 HELD_OUT = ("Might this be a case of pneumonia?", "Would you diagnose pneumonia here?")
-# The only set whose labels would name it: others name the germ.
-LABELLED = "cxr_nih"
+TRUTHS = {"Pneumonia": "yes", "No Finding": "no"}
 
 
 def rows(records: Sequence[Record]) -> list[Row]:
-    films = [record for record in records if record.set == LABELLED]
-    return [Row(r, QUESTION, "yes" if "Pneumonia" in r.labels else "no", unseen=HELD_OUT) for r in films]
+    """Films with neither label are left out: what a reader did not name may be there."""
+    films = [record for record in records if record.kind == "chest"]
+    found = [(record, truth) for record in films for label, truth in TRUTHS.items() if label in record.labels]
+    return [Row(record, QUESTION, truth, unseen=HELD_OUT) for record, truth in found]
 
 
 def parse(reply: Reply, row: Row) -> str | None:
