@@ -47,7 +47,7 @@ def train(options: Options, settings: Settings, say: Callable[[str], None]) -> O
     """
     plain = Options(options.base, options.data, options.name, seed=options.seed, steps=options.steps)
     if options != plain:
-        raise InputError("nano is trained by a recipe of its own: of the numbers give --steps and --seed only.")
+        raise InputError("nano has a recipe of its own: of the numbers give only --steps and --seed.")
     folder = folder_for(options, settings)
     split = lessons.split(reader.read(options.data), options.seed)
     added = _specialty(folder, [*split.train, *split.val], options.data)
