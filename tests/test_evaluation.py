@@ -434,16 +434,18 @@ def test_a_set_no_task_asks_about_is_said(data: Path) -> None:
 
 
 def test_the_data_form_has_what_a_program_reads(data: Path) -> None:
-    form = json.loads(json.dumps(evaluation.as_data(evaluation.evaluate("nano", Told(), data, dtype="fp32"))))
+    held = evaluation.Held("fp32", "b" * 64)
+    form = json.loads(json.dumps(evaluation.as_data(evaluation.evaluate("nano", Told(), data, held=held))))
     assert form["model"]["name"] == "told"
-    assert (form["suite"], form["split"], form["dtype"]) == ("nano", "test", "fp32")
+    assert (form["suite"], form["split"], form["limit"]) == ("nano", "test", 100)
+    assert (form["dtype"], form["adapter"]) == ("fp32", "b" * 64)
     assert len(form["data"]["sha256"]) == len(form["prompts"]) == 64
     assert form["protocol"] and form["lightbox"]
     wanted = {"task", "metric", "n", "clusters", "value", "interval", "majority", "blank", "rows"}
     for line in form["measures"]:
         assert wanted <= set(line)
         assert line["interval"][0] <= line["value"] <= line["interval"][1]
-        assert len(line["rows"]) == line["n"]
+        assert len(line["rows"]["id"]) == len(line["rows"]["merits"]["seen"]) == line["n"]
 
 
 def test_the_table_prints_the_black_picture_s_figure(data: Path) -> None:
@@ -452,7 +454,7 @@ def test_the_table_prints_the_black_picture_s_figure(data: Path) -> None:
     heading, line, *_ = text.splitlines()
     assert "blank" in heading
     assert line.split() == ["tumour", "accuracy", "1", "1.00", "0.21-1.00", "1.00", "0.00", "0.00"]
-    assert "Skipped: text: no data set." in text
+    assert "Note: text: no data set." in text
 
 
 def test_the_card_s_table_is_markdown(data: Path) -> None:

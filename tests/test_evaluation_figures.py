@@ -16,7 +16,7 @@ from chat_app import cli
 from chat_app.data.records import Record
 from chat_app.errors import InputError
 from chat_app.evaluation import compare as comparing
-from chat_app.evaluation import leak, run, score, subgroups
+from chat_app.evaluation import leak, records, run, score, subgroups
 from chat_app.evaluation.measure import Measure, Merits, Scored, Way, clusters, figure, once, value
 
 SPLIT = "test"
@@ -82,6 +82,18 @@ def test_all_right_is_not_certain() -> None:
 def test_the_interval_is_about_as_wide_as_theory_says() -> None:
     low, high = figure(rows([1.0, 0.0] * 100)).interval
     assert high - low == pytest.approx(2 * 1.96 * (0.25 / 200) ** 0.5, rel=0.1)
+
+
+def test_of_one_patient_nothing_is_known() -> None:
+    assert figure(rows([1.0, 0.0], ["a", "a"])).interval == (0.0, 1.0)
+
+
+def test_a_group_that_holds_a_whole_split_is_no_patient() -> None:
+    found = [row(1.0, group, number).record for number, group in enumerate(["fold1", "fold1"])]
+    other = [replace(found[0], set="films", group=f"patient {number}") for number in (1, 2)]
+    kept, notes = records.regrouped([*found, *other])
+    assert [each.group for each in kept] == ["", "", "patient 1", "patient 2"]
+    assert len(notes) == 1 and notes[0].startswith("set: one group")
 
 
 def test_a_figure_of_nothing_is_refused() -> None:
@@ -163,7 +175,12 @@ def test_a_copy_of_a_training_picture_is_found_though_it_was_changed(draw: Any) 
     found = leak.look(scored, [draw("x", 1), draw("y", 9)], quiet)
     assert (found.scored, found.trained, found.alike) == (3, 2, {scored[0].path})
     assert found.says.startswith("Shares its images with training: of 3 scored pictures with 2")
-    assert found.share == pytest.approx(1 / 3)
+    assert found.share == pytest.approx(1 / 3) and found.is_shared
+
+
+def test_a_few_copies_are_told_and_do_not_mark_the_split() -> None:
+    found = leak.Leak(100, 50, frozenset({Path("a.png")}))
+    assert not found.is_shared and found.says.startswith("Of 100 scored pictures with 50 to train on")
 
 
 def test_the_very_same_file_is_found_even_when_it_shows_nothing(tmp_path: Path) -> None:
@@ -175,7 +192,7 @@ def test_the_very_same_file_is_found_even_when_it_shows_nothing(tmp_path: Path) 
 
 def test_copies_within_the_scored_pictures_are_no_leak(draw: Any) -> None:
     found = leak.look([draw("a", 1), draw("b", 1)], [draw("x", 2)], quiet)
-    assert not found.alike and "none is or looks like another" in found.says
+    assert not found.alike and "none of the former" in found.says
 
 
 def test_nothing_to_compare_with_is_said(draw: Any) -> None:
@@ -197,9 +214,10 @@ def test_the_hash_knows_pictures_and_labels_and_no_order(draw: Any) -> None:
 # Two results
 
 
-def result(merits: Sequence[float], **changes: Any) -> dict[str, Any]:
-    lines = [[f"set:{n}", n, {"seen": [[merit, 1]]}] for n, merit in enumerate(merits)]
-    measures = [{"task": "closed", "metric": "accuracy", "rows": lines}]
+def result(merits: Sequence[Any], **changes: Any) -> dict[str, Any]:
+    ids, numbers = [f"set:{n}" for n in range(len(merits))], list(range(len(merits)))
+    columns = {"id": ids, "cluster": numbers, "merits": {"seen": list(merits)}}
+    measures = [{"task": "closed", "metric": "accuracy", "rows": columns}]
     form = {"suite": "vqa", "split": "test", "protocol": "p", "normaliser": "n", "data": {"sha256": "a"}}
     return {**form, "measures": measures, **changes}
 
@@ -213,6 +231,12 @@ def test_a_clear_difference_is_told_from_chance() -> None:
     (found,) = comparing.compare(result([0] * 30), result([1] * 20 + [0] * 10))
     assert found.difference == pytest.approx(2 / 3)
     assert found.p < 0.001 and found.interval[0] > 0.4
+
+
+def test_merits_of_several_columns_are_compared_too() -> None:
+    one, other = ([[[gained, 2], [0, 0]] for gained in each] for each in ((0, 2, 0), (2, 2, 2)))
+    (found,) = comparing.compare(result(one), result(other))
+    assert (found.first, found.second) == pytest.approx((1 / 3, 1.0))
 
 
 def test_the_p_value_of_few_rows_is_that_of_the_sign_test() -> None:

@@ -97,6 +97,11 @@ def test_the_labels_are_chexpert_s_fourteen() -> None:
     assert len(chexpert.LABELS) == len(set(chexpert.LABELS)) == 14
 
 
+def test_the_published_rules_are_the_ones_in_use() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    assert f"`{chexpert.VERSION}`" in page
+
+
 def test_of_two_claims_the_stronger_counts() -> None:
     report = "No effusion on the right. Small effusion on the left."
     assert chexpert.claims(report)["Pleural Effusion"] is PRESENT

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from chat_app import cli, evaluation
 from chat_app.assistant import Assistant
 from chat_app.data.records import Record
 from chat_app.errors import InputError
-from chat_app.evaluation import answers, ask, suite
+from chat_app.evaluation import Held, ask, held, suite
 from chat_app.evaluation.ask import Examiner
 from chat_app.evaluation.measure import Measure, Way, value
 from chat_app.evaluation.task import Row
@@ -26,6 +28,7 @@ from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section
 from chat_app.settings import Settings
 
 MODEL = ModelId("told", "0" * 64)
+TAUGHT = Held(taught=True)
 GREYS = (60, 120, 180, 240)
 
 
@@ -111,6 +114,15 @@ def test_a_suite_is_named_as_its_file_and_says_how_it_scores(name: str) -> None:
     assert each.__doc__ and each.__doc__.splitlines()[0].endswith(".")
 
 
+def test_the_command_lists_every_suite(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["evaluate", "--help"])
+    listed = capsys.readouterr().out
+    for name in suite.known():
+        asks = (suite.named(name).__doc__ or "").splitlines()[0].split()
+        assert " ".join(asks[:3]) in " ".join(listed.split())
+
+
 def test_an_unknown_suite_names_the_known_ones(questions: Path) -> None:
     with pytest.raises(InputError, match=r"grounding, nano, reports, vqa"):
         evaluation.evaluate("poetry", Told({}), questions)
@@ -126,7 +138,7 @@ def test_a_suite_with_nothing_to_ask_says_so(questions: Path, name: str) -> None
 
 
 def test_closed_and_open_answers_are_scored(questions: Path) -> None:
-    found = by_metric(evaluation.evaluate("vqa", Told(RIGHT), questions, taught=True))
+    found = by_metric(evaluation.evaluate("vqa", Told(RIGHT), questions, held=TAUGHT))
     assert {name: value(each.rows) for name, each in found.items()} == pytest.approx(
         {
             "closed accuracy": 0.5,
@@ -140,7 +152,7 @@ def test_closed_and_open_answers_are_scored(questions: Path) -> None:
 
 
 def test_beside_it_stand_what_needs_no_picture(questions: Path) -> None:
-    found = by_metric(evaluation.evaluate("vqa", Told(RIGHT), questions, taught=True))
+    found = by_metric(evaluation.evaluate("vqa", Told(RIGHT), questions, held=TAUGHT))
     closed, recall = found["closed accuracy"].rows, found["open token recall"].rows
     assert (value(closed, Way.MAJORITY), value(closed, Way.BLANK)) == (0.5, 0.0)
     assert value(closed, Way.SHUFFLED) == 0.0
@@ -149,15 +161,23 @@ def test_beside_it_stand_what_needs_no_picture(questions: Path) -> None:
 
 def test_a_model_that_was_not_taught_is_asked_to_be_brief(questions: Path) -> None:
     plain, brief = Told(RIGHT), Told(RIGHT)
-    evaluation.evaluate("vqa", plain, questions, taught=True)
+    evaluation.evaluate("vqa", plain, questions, held=TAUGHT)
     evaluation.evaluate("vqa", brief, questions)
     assert (GREYS[2], "Is it normal?") in plain.asked
     assert any(question.startswith("Is it normal?\n") for _, question in brief.asked)
 
 
+def test_choices_are_asked_along(tmp_path: Path) -> None:
+    choices = {"A": "Mass", "B": "Cyst"}
+    asked = line(0, 0, "test", question="What is it?", answer="Cyst", answer_type="CLOSED", choices=choices)
+    told = Told({(GREYS[0], "What is it?\nA: Mass\nB: Cyst"): "B"})
+    result = evaluation.evaluate("vqa", told, save(tmp_path / "choices", [asked]), held=TAUGHT)
+    assert value(result.measures[0].rows) == 1.0
+
+
 def test_a_refusal_by_the_program_is_no_answer(questions: Path) -> None:
     refused = {(grey, ""): "Yes" for grey in GREYS}
-    found = by_metric(evaluation.evaluate("vqa", Told(refused, fixed=True), questions, taught=True))
+    found = by_metric(evaluation.evaluate("vqa", Told(refused, fixed=True), questions, held=TAUGHT))
     assert value(found["closed answered"].rows) == value(found["closed accuracy"].rows) == 0.0
 
 
@@ -169,7 +189,7 @@ def test_one_task_can_be_asked_alone(questions: Path) -> None:
 
 
 def test_the_published_split_is_marked_as_sharing_its_images(questions: Path) -> None:
-    result = evaluation.evaluate("vqa", Told(RIGHT), questions, "official=test", taught=True)
+    result = evaluation.evaluate("vqa", Told(RIGHT), questions, "official=test", held=TAUGHT)
     form = evaluation.as_data(result)
     assert form["split"] == "official=test"
     assert form["leak"]["share"] == 1.0
@@ -177,7 +197,7 @@ def test_the_published_split_is_marked_as_sharing_its_images(questions: Path) ->
 
 
 def test_by_the_split_that_keeps_pictures_apart_nothing_leaks(questions: Path) -> None:
-    form = evaluation.as_data(evaluation.evaluate("vqa", Told(RIGHT), questions, taught=True))
+    form = evaluation.as_data(evaluation.evaluate("vqa", Told(RIGHT), questions, held=TAUGHT))
     assert form["leak"]["alike"] == 0
     assert set(form["measures"][0]["subgroups"]["organ"]) == {"HEAD", "CHEST"}
 
@@ -188,7 +208,7 @@ def test_what_was_trained_on_elsewhere_is_looked_through(questions: Path, tmp_pa
     picture = Pillow.open(questions / "2.png")
     picture.save(other / "copy.png")
     (other / "records.jsonl").write_text(json.dumps({"id": "1", "image": "copy.png", "split": "val"}))
-    result = evaluation.evaluate("vqa", Told(RIGHT), questions, taught=True, trained=other)
+    result = evaluation.evaluate("vqa", Told(RIGHT), questions, held=TAUGHT, trained=other)
     assert len(result.leak.alike) == 1
     clean = evaluation.as_data(result)["measures"][0]["without alike"]
     assert (clean["n"], clean["value"]) == (1, 0.0)
@@ -196,7 +216,7 @@ def test_what_was_trained_on_elsewhere_is_looked_through(questions: Path, tmp_pa
 
 
 def test_the_result_holds_row_ids_and_no_words(questions: Path) -> None:
-    text = json.dumps(evaluation.as_data(evaluation.evaluate("vqa", Told(RIGHT), questions, taught=True)))
+    text = json.dumps(evaluation.as_data(evaluation.evaluate("vqa", Told(RIGHT), questions, held=TAUGHT)))
     assert "questions:3" in text
     assert not re.search(r"normal\?|lobe|png", text)
 
@@ -213,76 +233,37 @@ def test_the_command_writes_a_result_that_compares_with_itself(
     command = ("evaluate", "vqa", "--model", "nano", "--data", str(questions), "-o", str(target))
     assert cli.main(command) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["closed", "accuracy", "2", "0.50"]
-    assert json.loads(target.read_text())["model"]["name"] == "nano"
+    written = json.loads(target.read_text())
+    assert (written["model"]["name"], written["limit"]) == ("nano", 100)
     assert cli.main(["evaluate", "compare", str(target), str(target)]) == 0
 
 
-# The normaliser
-
-
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("options", "says"),
     [
-        ("The left lung.", "left lung"),
-        ("Left-sided", "left"),
-        ("on the right side", "on right"),
-        ("X-ray", "xray"),
-        ("a chest x ray!", "chest xray"),
-        ("Two lesions [1] [2]", "2 lesions"),
-        ("Yeah, it is.", "yes it is"),
-        ("TRUE", "yes"),
-        ("3.5 cm tumour", "3.5 cm tumor"),
-        ("No, not on the left", "no not on left"),
-        ("isn\N{RIGHT SINGLE QUOTATION MARK}t", "isn't"),
-        ("the side", "side"),
-        ("", ""),
+        (("--radfact", "boxes.json"), "takes no --radfact"),
+        (("--radeval", "python"), "takes no --radeval"),
+        (("--limit", "-1"), "1 or more"),
+        (("-o", "nowhere/result.json"), "another folder"),
     ],
 )
-def test_answers_are_normalised(text: str, words: str) -> None:
-    assert " ".join(answers.tokens(text)) == words
-
-
-@pytest.mark.parametrize(
-    ("reply", "truth", "question", "right"),
-    [
-        ("Yes.", "yes", "Is it?", 1),
-        ("Yes, there is an effusion.", "Yes", "Is it?", 1),
-        ("No.", "yes", "Is it?", 0),
-        ("There is no effusion.", "no", "Is there an effusion?", 0),
-        ("It is normal: yes.", "yes", "Is it?", 0),
-        ("I cannot tell.", "no", "Is it?", 0),
-        ("No, I cannot tell.", "no", "Is it?", 0),
-        ("", "no", "Is it?", 0),
-        ("On the right.", "Right", "Is it on the left or right?", 1),
-        ("Left or right.", "Right", "Is it on the left or right?", 0),
-        ("Not on the right.", "Right", "Is it on the left or right?", 0),
-        ("An MRI of the head", "MRI", "Is this an MRI or a CT scan?", 1),
-        ("A CT, perhaps MRI", "MRI", "Is this an MRI or a CT scan?", 0),
-        ("brightly", "right", "Left or right?", 0),
-        ("white matter", "White matter", "Is it in the gray or white matter?", 1),
-        ("gray matter", "White matter", "Is it in the gray or white matter?", 0),
-    ],
-)
-def test_a_closed_answer_is_right_only_when_it_is_given(
-    reply: str, truth: str, question: str, right: int
+def test_what_would_fail_at_the_end_is_refused_at_once(
+    questions: Path, options: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert answers.closed(reply, truth, question) == right
+    assert cli.main(["evaluate", "vqa", "--data", str(questions), *options]) == 2
+    assert says in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("reply", "truth", "f1", "recall", "exact"),
-    [
-        ("left lung", "The left lung", 1.0, 1.0, 1.0),
-        ("left upper lobe of the lung", "left lung", 4 / 7, 1.0, 0.0),
-        ("right", "left", 0.0, 0.0, 0.0),
-        ("lung lung", "lung", 2 / 3, 1.0, 0.0),
-        ("", "lung", 0.0, 0.0, 0.0),
-    ],
-)
-def test_open_answers_share_words(reply: str, truth: str, f1: float, recall: float, exact: float) -> None:
-    assert answers.f1(reply, truth) == pytest.approx(f1)
-    assert answers.recall(reply, truth) == pytest.approx(recall)
-    assert answers.exact(reply, truth) == exact
+def test_how_the_model_is_held_is_known_for_one_that_runs_here(tmp_path: Path) -> None:
+    folder = tmp_path / "chest"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    chosen = Settings(adapters=str(tmp_path), adapter="chest")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert held(chosen) == Held("fp32", digest, taught=True)
+    assert held(Settings()).adapter == ""
+    assert held(Settings(model="openai:x@http://127.0.0.1:9/v1")) == Held()
 
 
 # Places
@@ -324,10 +305,10 @@ def test_boxes_without_the_label_count_when_none_has_it(places: Path) -> None:
 
 def test_places_are_exported_as_radfact_reads_them(places: Path) -> None:
     drawn = [Box(3, 4, 15, 12, "lesion", "image 1")]
-    radfact = evaluation.evaluate("grounding", Told({}, drawn), places, names=["lesion"]).exports["radfact"]
+    radfact = evaluation.evaluate("grounding", Told({}, drawn), places, names=["lesion"]).radfact
     phrase = {"text": "lesion", "boxes": [{"x_min": 0.1, "y_min": 0.2, "x_max": 0.5, "y_max": 0.6}]}
     assert radfact == {"candidates": {"places:1": [phrase]}, "references": {"places:1": [phrase]}}
-    nothing = evaluation.evaluate("grounding", Told({}), places, names=["lesion"]).exports["radfact"]
+    nothing = evaluation.evaluate("grounding", Told({}), places, names=["lesion"]).radfact
     assert nothing["candidates"] == {"places:1": [{"text": "lesion", "boxes": None}]}
 
 
@@ -341,18 +322,18 @@ def rows_of(folder: Path) -> list[Row]:
 
 
 def test_each_picture_gets_another_one_of_its_set(questions: Path) -> None:
-    rows = rows_of(questions)
-    others = ask.shuffled(rows)
-    assert set(others) == set(others.values()) == {row.record.path for row in rows}
+    records = [row.record for row in rows_of(questions)]
+    others = ask.shuffled(records)
+    assert set(others) == set(others.values()) == {record.path for record in records}
     assert all(path != other for path, other in others.items())
-    assert others == ask.shuffled(rows[::-1])
+    assert others == ask.shuffled(records[::-1])
 
 
 def test_of_one_picture_there_is_no_other(questions: Path, tmp_path: Path) -> None:
     rows = rows_of(questions)[:2]
-    assert not Examiner(Told({}), tmp_path).can(rows, Way.SHUFFLED)
-    with pytest.raises(ValueError, match="no other"):
-        ask.shuffled(rows)
+    others = ask.shuffled(row.record for row in rows)
+    assert not others
+    assert not Examiner(Told({}), tmp_path, others).can(rows, Way.SHUFFLED)
 
 
 def test_asked_side_by_side_the_replies_are_those_of_asking_one_by_one(tmp_path: Path) -> None:
@@ -363,15 +344,24 @@ def test_asked_side_by_side_the_replies_are_those_of_asking_one_by_one(tmp_path:
         Pillow.fromarray(pixels).save(tmp_path / f"{number}.png")
     rows = rows_of(tmp_path)
     assistant = Assistant(chosen)
-    together = Examiner(assistant, tmp_path).replies(rows)
-    alone = [Examiner(assistant, tmp_path, at_once=1).replies([row])[0] for row in rows]
+    together = Examiner(assistant, tmp_path, {}).replies(rows)
+    alone = [Examiner(assistant, tmp_path, {}, at_once=1).replies([row])[0] for row in rows]
     assert together == alone
     assert all(reply.text for reply in together) and not any(reply.fault for reply in together)
 
 
-def test_several_are_under_way_at_once(questions: Path, tmp_path: Path) -> None:
-    import threading
+def test_it_is_said_how_far_it_is(
+    questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask, "SAY_EVERY", 3)
+    said: list[str] = []
+    Examiner(Told({}), tmp_path, {}, say=said.append).replies(rows_of(questions), Way.BLANK)
+    assert said == []  # all pictures have one size, so there are two black ones to ask about
+    Examiner(Told({}), tmp_path, {}, say=said.append).replies(rows_of(questions))
+    assert said == ["3 of 8 answers, seen ...", "6 of 8 answers, seen ..."]
 
+
+def test_several_are_under_way_at_once(questions: Path, tmp_path: Path) -> None:
     both = threading.Barrier(ask.AT_ONCE, timeout=10)
 
     class Waiting(Told):
@@ -379,17 +369,17 @@ def test_several_are_under_way_at_once(questions: Path, tmp_path: Path) -> None:
             both.wait()
             yield Answer("Yes.", MODEL, "p", 0)
 
-    replies = Examiner(Waiting({}), tmp_path).replies(rows_of(questions))
+    replies = Examiner(Waiting({}), tmp_path, {}).replies(rows_of(questions))
     assert [reply.text for reply in replies] == ["Yes."] * 8
 
 
 def test_vqa_rad_s_published_split_shares_its_images(shared_data: Path) -> None:
     found = evaluation.evaluate(
-        "vqa", Told({}), shared_data / "vqa_rad", "official_split=test", limit=5, taught=True
+        "vqa", Told({}), shared_data / "vqa_rad", "official_split=test", limit=5, held=TAUGHT
     )
     assert found.leak.share == 1.0
 
 
 def test_vqa_rad_s_own_split_does_not(shared_data: Path) -> None:
-    found = evaluation.evaluate("vqa", Told({}), shared_data / "vqa_rad", limit=20, taught=True)
+    found = evaluation.evaluate("vqa", Told({}), shared_data / "vqa_rad", limit=20, held=TAUGHT)
     assert not found.leak.alike

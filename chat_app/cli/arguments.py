@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +206,8 @@ def _evaluate(commands: Any) -> None:
 def _suites() -> dict[str, str]:
     """What each suite asks, by its name: read and not imported, so that --help answers at once."""
     files = sorted(SUITES.glob("[!_]*.py"))
-    told = {file.stem: ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) for file in files}
-    return {name: (text or "").splitlines()[0] for name, text in told.items()}
+    told = {file.stem: file.read_text(encoding="utf-8").split('"""')[1] for file in files}
+    return {name: text.splitlines()[0] for name, text in told.items()}
 
 
 def _about_scoring(parser: argparse.ArgumentParser) -> None:
@@ -221,6 +220,8 @@ def _about_scoring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trained", type=Path, metavar="DIR", help=trained)
     radeval = "a Python that has RadEval, for the metrics of reports that need weights"
     parser.add_argument("--radeval", metavar="PYTHON", help=radeval)
+    radfact = "also write the boxes drawn and the true ones, as RadFact reads them (suite grounding)"
+    parser.add_argument("--radfact", type=Path, metavar="FILE", help=radfact)
     output = "also write all of it, row by row, to a JSON file"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=output)
     parser.add_argument("--json", action="store_true", help="print one JSON object with all of it")

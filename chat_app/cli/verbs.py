@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -185,12 +185,11 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     from chat_app import evaluation
-    from chat_app.models import cards, fit
-    from chat_app.models.nano import specialty
 
-    made_for = evaluation.named(options.suite).MODEL or None
-    chosen = _settings(options, model=options.model or made_for, temperature=0.0)
-    card = cards.chosen(chosen)
+    suite = evaluation.named(options.suite)
+    _check(options, suite.TAKES)
+    chosen = _settings(options, model=options.model or suite.MODEL or None, temperature=0.0)
+    held = evaluation.held(chosen)
     agreed = _agreed(options, chosen)  # before its server is so much as greeted
     result = evaluation.evaluate(
         options.suite,
@@ -201,17 +200,29 @@ def evaluate(options: argparse.Namespace) -> int:
         limit=options.limit,
         trained=options.trained,
         agreed=agreed,
-        taught=card.taught,
-        dtype="" if card.host else fit.choose(card, fit.machine(), chosen.dtype).dtype,
+        held=held,
         radeval=options.radeval or "",
-        added=specialty.of(chosen.adapter, chosen.adapters) if card.name == "nano" else None,
         say=_progress,
     )
-    form = _json(evaluation.as_data(result))
+    if options.radfact:
+        _write(options.radfact, _json(result.radfact))
+    form = evaluation.as_data(result)
     if options.output:
-        _write(options.output, form)
-    print(form if options.json else evaluation.as_text(result))
+        _write(options.output, evaluation.as_file(form))
+    print(_json(form) if options.json else evaluation.as_text(result))
     return 0
+
+
+def _check(options: argparse.Namespace, takes: Sequence[str]) -> None:
+    """Refuses what would be told only at the end: an option for another suite, a file without a folder."""
+    for name in ("radeval", "radfact"):
+        if getattr(options, name) and name not in takes:
+            raise InputError(f"The suite {options.suite} takes no --{name}: leave it out.")
+    if options.limit < 0:
+        raise InputError("The limit is a number of rows: give 1 or more, or 0 for all.")
+    for path in filter(None, (options.output, options.radfact)):
+        if not path.parent.is_dir():
+            raise InputError("The output file cannot be written there: choose another folder.")
 
 
 def compare(options: argparse.Namespace) -> int:

@@ -54,6 +54,7 @@ OF_A_SIDE = frozenset({"side", "sided", "sides"})
 _BOX = re.compile(r"\[\d+\]")
 _X_RAY = re.compile(r"\bx[\s-]rays?\b")
 _WORD = re.compile(r"\d+(?:\.\d+)?|[^\W_]+(?:'[^\W_]+)?")
+_LETTER = re.compile(r"\s*\(?([A-Z])(?:[).:,]|\s*$)")
 _CHOICE = re.compile(r"([^\W_]+) or (?:(?:in|on|at|to) )?([^\W_]+)")
 
 
@@ -101,6 +102,16 @@ def closed(reply: str, truth: str, question: str) -> float:
         return 0.0
     others = _offered(question) - set(wanted)
     return float(not others & (set(said[:place]) | set(said[place + len(wanted) :])))
+
+
+def chosen(reply: str, truth: str, choices: Mapping[str, str]) -> float:
+    """Whether the reply takes the true one of choices with letters: by its letter, or by its words alone."""
+    letter = _LETTER.match(reply)
+    if letter:
+        return float(choices.get(letter[1]) == truth)
+    said = tokens(reply)
+    named = [words for words in choices.values() if words and _find(said, tokens(words)) >= 0]
+    return float(named == [truth] and not unsure(reply))
 
 
 def answered(reply: str) -> float:

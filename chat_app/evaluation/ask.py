@@ -6,7 +6,7 @@ It does not know what the right reply is.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 
 from chat_app import imaging
 from chat_app.data import pictures
-from chat_app.data.records import Corners
+from chat_app.data.records import Corners, Record
 from chat_app.errors import ChatAppError, InputError
 from chat_app.evaluation.measure import Way
 from chat_app.evaluation.task import Reply, Row
@@ -24,6 +24,8 @@ from chat_app.records import Answer, Box, Conversation, Image, ModelId, Report, 
 NAME = "image 1"
 AT_ONCE = 4
 """How many are asked at once: as many as the engine of a local model writes side by side."""
+
+SAY_EVERY = 100  # answers
 
 Kind = TypeVar("Kind")
 
@@ -51,17 +53,26 @@ class Put(NamedTuple):
 class Examiner:
     """Asks each question about each picture once, for the replies are greedy, and keeps them.
 
-    folder: where black pictures are written. agreed: the machines that may be sent to. at_once: how many
-    questions are under way. model: who replied, once it did. faults: how many questions ended in an error of
-    ours instead of a reply.
+    folder: where black pictures are written. others: the picture that takes each one's place when they are
+    shuffled. agreed: the machines that may be sent to. at_once: how many questions are under way. say: is
+    told how far it is. model: who replied, once it did. faults: how many questions ended in an error of ours
+    instead of a reply.
     """
 
     def __init__(
-        self, assistant: Asked, folder: Path, agreed: tuple[str, ...] = (), at_once: int = AT_ONCE
+        self,
+        assistant: Asked,
+        folder: Path,
+        others: Mapping[Path, Path],
+        agreed: tuple[str, ...] = (),
+        at_once: int = AT_ONCE,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.assistant = assistant
         self.folder = folder
+        self.others = others
         self.at_once = at_once
+        self.say = say
         self.model: ModelId | None = None
         # One owner, so that a picture that several questions are about is looked at once.
         self._empty = Conversation(agreed=agreed)
@@ -76,21 +87,21 @@ class Examiner:
         """What the assistant says to each row, in order.
 
         BLANK: about a black picture of the same size. SHUFFLED: about another picture of the same set.
-        UNSEEN: to the same question in unseen words, the phrasings taking turns.
-
-        Raises:
-            ValueError: a set has one picture only, so there is none to put in its place (see `can`).
+        UNSEEN: to the same question in unseen words, the phrasings taking turns. See `can`.
         """
         puts = self._puts(rows, way)
         fresh = list(dict.fromkeys(put for put in puts if put not in self._replies))
         with ThreadPoolExecutor(self.at_once, thread_name_prefix="examiner") as pool:
-            self._replies.update(zip(fresh, pool.map(self._reply, fresh), strict=True))
+            for number, (put, reply) in enumerate(zip(fresh, pool.map(self._reply, fresh), strict=True), 1):
+                self._replies[put] = reply
+                if number % SAY_EVERY == 0:
+                    self.say(f"{number:,} of {len(fresh):,} answers, {way} ...")
         return [self._replies[put] for put in puts]
 
     def can(self, rows: Sequence[Row], way: Way) -> bool:
         """Whether these rows can be put that way."""
         if way is Way.SHUFFLED:
-            return all(len(each) > 1 for each in _pictures(rows).values())
+            return all(row.record.path in self.others for row in rows)
         return way is not Way.UNSEEN or all(row.unseen for row in rows)
 
     def _puts(self, rows: Sequence[Row], way: Way) -> list[Put]:
@@ -102,8 +113,7 @@ class Examiner:
         if way is Way.BLANK:
             paths = [self._black(path) for path in paths]
         if way is Way.SHUFFLED:
-            others = shuffled(rows)
-            paths = [others[path] for path in paths]
+            paths = [self.others[path] for path in paths]
         return [
             Put(path, row.template, "" if row.template else question)
             for path, row, question in zip(paths, rows, asked, strict=True)
@@ -144,27 +154,16 @@ class Examiner:
         return self._sizes[path]
 
 
-def shuffled(rows: Sequence[Row]) -> dict[Path, Path]:
+def shuffled(records: Iterable[Record]) -> dict[Path, Path]:
     """For each picture another one of its set: a ring in an order that a fixed seed gives.
 
-    Raises:
-        ValueError: a set has one picture only.
+    A picture that is the only one of its set has none.
     """
-    others: dict[Path, Path] = {}
-    for paths in _pictures(rows).values():
-        if len(paths) < 2:
-            raise ValueError("Of one picture there is no other.")
-        ring = random.Random(0).sample(paths, len(paths))
-        others.update(zip(ring, [*ring[1:], ring[0]], strict=True))
-    return others
-
-
-def _pictures(rows: Sequence[Row]) -> dict[str, list[Path]]:
-    """The pictures of each set, once each."""
-    sets: dict[str, dict[Path, None]] = {}
-    for row in rows:
-        sets.setdefault(row.record.set, {})[row.record.path] = None
-    return {name: sorted(paths) for name, paths in sets.items()}
+    sets: dict[str, set[Path]] = {}
+    for record in records:
+        sets.setdefault(record.set, set()).add(record.path)
+    rings = [random.Random(0).sample(sorted(paths), len(paths)) for paths in sets.values() if len(paths) > 1]
+    return {path: other for ring in rings for path, other in zip(ring, [*ring[1:], ring[0]], strict=True)}
 
 
 def _last(pieces: Iterable[object], kind: type[Kind]) -> Kind:

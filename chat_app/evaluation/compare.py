@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chat_app.errors import InputError
-from chat_app.evaluation.measure import SEED, Sums, Way, added, ratios, weights
+from chat_app.evaluation.measure import SEED, Merits, Sums, Way, added, once, ratios, weights
 from chat_app.evaluation.score import Interval
 from chat_app.evaluation.table import aligned
 
@@ -89,8 +89,8 @@ def _cells(each: Comparison) -> tuple[str, ...]:
     )
 
 
-def _measures(result: Result) -> dict[tuple[str, str], Sequence[Any]]:
-    """The rows of each metric."""
+def _measures(result: Result) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The rows of each metric, column by column."""
     try:
         found = {(each["task"], each["metric"]): each["rows"] for each in result["measures"]}
         result["data"]["sha256"]
@@ -99,19 +99,23 @@ def _measures(result: Result) -> dict[tuple[str, str], Sequence[Any]]:
     return found
 
 
-def _compared(key: tuple[str, str], ours: Sequence[Any], theirs: Sequence[Any]) -> Comparison:
+def _compared(key: tuple[str, str], ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Comparison:
     task, metric = key
-    if [row[:2] for row in ours] != [row[:2] for row in theirs]:
+    if any(ours[column] != theirs[column] for column in ("id", "cluster")):
         raise InputError(f"The two results cannot be compared: {task} {metric} has other rows in each.")
-    numbers = [number for _, number, _ in ours]
-    one, other = (added([row[2][Way.SEEN] for row in rows], numbers) for rows in (ours, theirs))
+    one, other = (added(_merits(rows), ours["cluster"]) for rows in (ours, theirs))
     first, second = (float(ratios(sums.sum(axis=0))) for sums in (one, other))
     low, high = np.quantile(_resampled(other) - _resampled(one), [0.025, 0.975])
     return Comparison(
-        *(task, metric, len(ours), first, second, second - first),
+        *(task, metric, len(ours["id"]), first, second, second - first),
         interval=(float(low), float(high)),
         p=_chance(one, other, abs(second - first)),
     )
+
+
+def _merits(rows: Mapping[str, Any]) -> list[Merits]:
+    """What each row gained of what it could: where a number stands, of one."""
+    return [once(each) if isinstance(each, int | float) else each for each in rows["merits"][Way.SEEN]]
 
 
 def _resampled(sums: Sums) -> Sums:

@@ -16,6 +16,8 @@ from chat_app.data.records import Record
 from chat_app.errors import InputError
 
 SAY_EVERY = 500  # pictures
+MUCH = 0.1
+"""The share of scored pictures from which a split is called one that shares its images with training."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,21 @@ class Leak:
         return len(self.alike) / self.scored if self.scored else 0.0
 
     @property
+    def is_shared(self) -> bool:
+        """Whether so many leak that the split is one that shares its images with training."""
+        return self.share >= MUCH
+
+    @property
     def says(self) -> str:
         """What it means for the figures, in a sentence."""
         if not self.trained:
             return "No picture to train on is here, so nothing could be compared with the scored ones."
         compared = f"{self.scored} scored pictures with {self.trained} to train on"
         if not self.alike:
-            return f"Of {compared} compared, none is or looks like another."
+            return f"Of {compared} compared, none of the former is, or looks like, one of the latter."
+        said = "Shares its images with training: of" if self.is_shared else "Of"
         return (
-            f"Shares its images with training: of {compared} compared, {len(self.alike)} of the scored ones "
-            "are there too, or look like one."
+            f"{said} {compared} compared, {len(self.alike)} of the former are or look like one of the latter."
         )
 
 

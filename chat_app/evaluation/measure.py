@@ -92,7 +92,8 @@ def value(rows: Sequence[Scored], way: Way = Way.SEEN) -> float:
 def figure(rows: Sequence[Scored], way: Way = Way.SEEN) -> Figure:
     """The figure of these rows, its interval by resampling whole clusters.
 
-    Where each resampling gives the same (all right, or all wrong), Wilson's interval of as many clusters.
+    Where each resampling gives the same (all right, or all wrong), Wilson's interval of as many clusters. Of
+    one cluster nothing is known but that the value lies from 0 to 1.
 
     Raises:
         ValueError: there are no rows.
@@ -106,6 +107,8 @@ def figure(rows: Sequence[Scored], way: Way = Way.SEEN) -> Figure:
     interval = (float(low), float(high))
     if low == high and found in (0.0, 1.0):
         interval = wilson(round(found * count), count)
+    elif count == 1:
+        interval = (0.0, 1.0)
     return Figure(found, interval, len(rows), count)
 
 

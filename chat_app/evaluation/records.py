@@ -13,7 +13,7 @@ from chat_app.data import reader
 from chat_app.data.records import Corners, Record
 from chat_app.errors import InputError, SetupError
 
-__all__ = ["Corners", "Record", "in_split", "read", "split_by"]
+__all__ = ["Corners", "Record", "in_split", "read", "regrouped", "split_by"]
 
 TRAIN = "train"
 
@@ -67,6 +67,20 @@ def in_split(records: Sequence[Record], name: str) -> list[Record]:
         known = ", ".join(sorted({record.split or "(none)" for record in records}))
         raise InputError(f"There are no records of the split {name!r}: choose one of {known}.")
     return here
+
+
+def regrouped(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """The records of a split without the groups of sets that have one only, and a sentence for each such set.
+
+    There a group is no patient but the split itself, as a fold is; of one cluster no interval could be given.
+    """
+    groups: dict[str, set[str]] = {}
+    for record in records:
+        groups.setdefault(record.set, set()).add(record.group)
+    lone = {name for name, found in groups.items() if len(found) == 1 and found != {""}}
+    says = "{}: one group holds all of the split, so its intervals go by picture"
+    kept = [replace(each, group="") if each.set in lone else each for each in records]
+    return kept, [says.format(name) for name in sorted(lone)]
 
 
 def _read_set(folder: Path, each: reader.Reader) -> list[Record]:

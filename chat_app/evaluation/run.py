@@ -16,35 +16,38 @@ from chat_app.errors import InputError
 from chat_app.evaluation import leak as leaks
 from chat_app.evaluation import records as recorded
 from chat_app.evaluation import suite as suites
-from chat_app.evaluation.ask import Asked, Examiner
+from chat_app.evaluation.ask import Asked, Examiner, shuffled
+from chat_app.evaluation.holding import Held
 from chat_app.evaluation.leak import Leak
 from chat_app.evaluation.measure import Measure
 from chat_app.evaluation.suite import Exam
-from chat_app.models.nano.specialty import Specialty
 from chat_app.records import ModelId
+
+UNKNOWN = Held()
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """All that was measured of one split.
 
-    split: as it was asked for. data: SHA-256 of the scored records and their pictures. prompts: of all that
-    is said to a model. dtype: how its weights were held, "" where that is not known. skipped: what was left
-    out and why, one sentence each. exports: what other programs may read on.
+    split: as it was asked for. limit: most rows a task, 0 for all. data: SHA-256 of the scored records and
+    their pictures. prompts: of all that is said to a model. skipped: what was left out and why, one sentence
+    each. radfact: the boxes drawn and the true ones as RadFact reads them, {} where none were asked for.
     """
 
     suite: str
     protocol: str
     normaliser: str
     split: str
+    limit: int
     data: str
     model: ModelId | None
-    dtype: str
+    held: Held
     prompts: str
     measures: tuple[Measure, ...]
     leak: Leak
     skipped: tuple[str, ...]
-    exports: Mapping[str, Any] = field(default_factory=dict)
+    radfact: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluate(
@@ -57,18 +60,15 @@ def evaluate(
     limit: int = 100,
     trained: Path | None = None,
     agreed: tuple[str, ...] = (),
-    taught: bool = False,
-    dtype: str = "",
+    held: Held = UNKNOWN,
     radeval: str = "",
-    added: Specialty | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """What the suite measures of `assistant`, on at most `limit` rows a task (0: all), drawn by a fixed seed.
 
     split: its name, or FIELD=NAME by another field of the records. names: the tasks, all without any.
     trained: a folder of what the model was trained on, beside the training split here. agreed: the machines
-    that may be sent to. taught: the model takes questions word for word. dtype: how its weights are held.
-    radeval: the Python that has RadEval. added: what the adapter of nano that is on adds. say: is told of
+    that may be sent to. held: how the model is held. radeval: the Python that has RadEval. say: is told of
     each task as it begins.
 
     Raises:
@@ -78,11 +78,11 @@ def evaluate(
     asked = suites.named(suite)
     everything, skipped = recorded.read(data)
     records, name = recorded.split_by(everything, split)
-    here = recorded.in_split(records, name)
+    here, notes = recorded.regrouped(recorded.in_split(records, name))
     train = [record for record in records if record.split == recorded.TRAIN]
     with tempfile.TemporaryDirectory() as folder:
-        examiner = Examiner(assistant, Path(folder), agreed)
-        outcome = asked.run(Exam(examiner, here, train, names, limit, taught, radeval, added, say))
+        examiner = Examiner(assistant, Path(folder), shuffled(here), agreed, say=say)
+        outcome = asked.run(Exam(examiner, here, train, names, limit, held.taught, radeval, held.added, say))
     if not outcome.measures:
         raise InputError(f"The suite {suite} finds nothing to ask about in this split: {asked.__doc__}")
     if examiner.faults:
@@ -93,14 +93,15 @@ def evaluate(
         protocol=asked.PROTOCOL,
         normaliser=asked.NORMALISER,
         split=split,
+        limit=limit,
         data=fingerprint(scored),
         model=examiner.model,
-        dtype=dtype,
+        held=held,
         prompts=prompts.fingerprint(),
         measures=tuple(outcome.measures),
         leak=leaks.look(scored, [*train, *(recorded.read(trained)[0] if trained else ())], say),
-        skipped=(*skipped, *outcome.skipped),
-        exports=outcome.exports,
+        skipped=(*skipped, *notes, *outcome.skipped),
+        radfact=outcome.radfact,
     )
 
 

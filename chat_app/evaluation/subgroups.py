@@ -10,6 +10,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "sex": ("sex",),
     "view": ("view",),
     "organ": ("organ", "image_organ", "location"),
+    "language": ("q_lang",),
     "question type": ("question_type", "content_type", "base_type"),
 }
 """The name of a subgroup, and under which names sets keep it; the first that a record has counts."""

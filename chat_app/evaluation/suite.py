@@ -57,22 +57,23 @@ class Exam:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a suite gives back: its measures, what was left out, and what other programs may read on."""
+    """What a suite gives back: its measures, what was left out, and boxes as RadFact reads them."""
 
     measures: Sequence[Measure]
     skipped: Sequence[str] = ()
-    exports: Mapping[str, Any] = field(default_factory=dict)
+    radfact: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Suite(Protocol):
     """A module of suites/. NAME is its file's name, its docstring's first line what it asks.
 
-    MODEL: the one it is made for, "" for any. PROTOCOL: in a sentence, how a row is scored. NORMALISER: of
-    answers, by name and version, "" where none is used.
+    MODEL: the one it is made for, "" for any. TAKES: the options that only it knows. PROTOCOL: in a sentence,
+    how a row is scored. NORMALISER: of answers, by name and version, "" where none is used.
     """
 
     NAME: str
     MODEL: str
+    TAKES: tuple[str, ...]
     PROTOCOL: str
     NORMALISER: str
 

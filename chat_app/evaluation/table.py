@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -29,9 +30,11 @@ def as_data(evaluation: Evaluation) -> dict[str, Any]:
         "protocol": evaluation.protocol,
         "normaliser": evaluation.normaliser,
         "split": evaluation.split,
+        "limit": evaluation.limit,
         "data": {"sha256": evaluation.data, "pictures": evaluation.leak.scored},
         "model": asdict(evaluation.model) if evaluation.model else None,
-        "dtype": evaluation.dtype,
+        "dtype": evaluation.held.dtype,
+        "adapter": evaluation.held.adapter,
         "prompts": evaluation.prompts,
         "lightbox": __version__,
         "leak": {
@@ -39,19 +42,31 @@ def as_data(evaluation: Evaluation) -> dict[str, Any]:
             "trained": evaluation.leak.trained,
             "alike": len(evaluation.leak.alike),
             "share": round(evaluation.leak.share, DIGITS),
+            "shared": evaluation.leak.is_shared,
             "says": evaluation.leak.says,
         },
         "measures": [_measure(measure, evaluation) for measure in evaluation.measures],
         "skipped": list(evaluation.skipped),
-        "exports": dict(evaluation.exports),
     }
+
+
+def as_file(form: Mapping[str, Any]) -> str:
+    """That as JSON with a line for each part and each measure, for it holds a merit for every row."""
+    parts = [f"{json.dumps(name)}: {_lines(value)}" for name, value in form.items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _lines(value: Any) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(json.dumps(each, ensure_ascii=False) for each in value) + "\n]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def as_text(evaluation: Evaluation) -> str:
     """The table in aligned columns, what it means, whether it leaks, and what was skipped."""
     lines = aligned([HEADINGS, *(_cells(measure) for measure in evaluation.measures)])
     said = [evaluation.protocol, NOTE, evaluation.leak.says, *_without(evaluation)]
-    return "\n".join([*lines, "", *said, *(f"Skipped: {reason}." for reason in evaluation.skipped)])
+    return "\n".join([*lines, "", *said, *(f"Note: {reason}." for reason in evaluation.skipped)])
 
 
 def as_markdown(evaluation: Evaluation) -> str:
@@ -77,16 +92,21 @@ def _measure(measure: Measure, evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _rows(measure: Measure) -> list[list[Any]]:
-    """Each row's id, the number of its cluster, and what it gained by whose reply."""
-    numbers = clusters(measure.rows)
-    return [
-        [row.record.name, number, {way.value: _merits(row.merits[way]) for way in measure.ways}]
-        for row, number in zip(measure.rows, numbers, strict=True)
-    ]
+def _rows(measure: Measure) -> dict[str, Any]:
+    """Column by column: the id of each row, the number of its cluster, what it gained by whose reply."""
+    return {
+        "id": [row.record.name for row in measure.rows],
+        "cluster": clusters(measure.rows),
+        "merits": {
+            way.value: [_merits(row.merits[way]) for row in measure.rows] for way in measure.ways
+        },
+    }
 
 
-def _merits(merits: Merits) -> list[list[float]]:
+def _merits(merits: Merits) -> float | list[list[float]]:
+    """Pairs of gained and possible; where one could be gained, what was."""
+    if len(merits) == 1 and merits[0][1] == 1:
+        return _short(merits[0][0])
     return [[_short(gained), _short(possible)] for gained, possible in merits]
 
 

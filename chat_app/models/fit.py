@@ -108,8 +108,11 @@ def choose(card: Card, machine: Machine, wanted: str = "") -> Fit:
     """
     weights = card.weights
     if weights is None:
-        served = f"it runs on {card.host or 'a server'}"
-        return Fit("fp32", True, 0, served if card.name.startswith(cards.SERVED) else "it is small")
+        if card.name.startswith(cards.SERVED):
+            return Fit("fp32", True, 0, f"it runs on {card.host or 'a server'}")
+        if wanted:
+            check_dtype(wanted)
+        return Fit(wanted or "fp32", True, 0, "it is small")
     if wanted:
         _check(weights, machine, wanted)
         return _fit(card, weights, machine, wanted, "it was asked for")
@@ -146,10 +149,15 @@ def _preferred(weights: Weights, machine: Machine) -> list[tuple[str, str]]:
     return [(first, why[first]), *([smaller] if machine.bitsandbytes else [])]
 
 
-def _check(weights: Weights, machine: Machine, wanted: str) -> None:
-    """Raises SetupError when that dtype cannot be had."""
+def check_dtype(wanted: str) -> None:
+    """Raises SetupError for one that is unknown."""
     if wanted not in DTYPES:
         raise SetupError(f"There is no dtype {wanted!r}; known are {', '.join(DTYPES)}.")
+
+
+def _check(weights: Weights, machine: Machine, wanted: str) -> None:
+    """Raises SetupError when that dtype cannot be had."""
+    check_dtype(wanted)
     lacking = {
         dtype: fault
         for dtype, fault in (

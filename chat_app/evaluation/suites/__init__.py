@@ -1,1 +1,1 @@
-"""One file a suite: NAME, MODEL, PROTOCOL, NORMALISER, run(exam). A new file is a new suite."""
+"""One file a suite: NAME, MODEL, TAKES, PROTOCOL, NORMALISER, run(exam). A new file is a new suite."""

@@ -16,6 +16,7 @@ from chat_app.evaluation.task import Reply, Row
 
 NAME = "grounding"
 MODEL = ""
+TAKES = ("radfact",)
 PROTOCOL = (
     'One question a row and label, "Where is the LABEL?". Of the boxes drawn those with the label count, or '
     "all where none has it. They are paired with the true ones, each once, by falling overlap. F1: pairs "
@@ -44,7 +45,8 @@ def run(exam: Exam) -> Outcome:
         way: [_boxes(reply, row.part) for reply, row in zip(said, rows, strict=True)]
         for way, said in replies.items()
     }
-    drawn[Way.MAJORITY] = [_always(exam.train or exam.here, row.part) for row in rows]
+    always = {label: _always(exam.train or exam.here, label) for label in labels}
+    drawn[Way.MAJORITY] = [always[row.part] for row in rows]
     found = [_matched(drawn, number, row) for number, row in enumerate(rows)]
     return Outcome(
         [
@@ -52,7 +54,7 @@ def run(exam: Exam) -> Outcome:
             Measure(TASK, "mIoU", _scored(rows, [overlaps for _, overlaps, _ in found])),
             Measure(TASK, "answered", _scored(rows, [answered for _, _, answered in found])),
         ],
-        exports={"radfact": radfact(rows, drawn[Way.SEEN])},
+        radfact=phrases(rows, drawn[Way.SEEN]),
     )
 
 
@@ -99,7 +101,7 @@ def _always(train: Sequence[Record], label: str) -> list[Corners]:
     return [mean_box(places)] if places else []
 
 
-def radfact(rows: Sequence[Row], drawn: Sequence[Places]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def phrases(rows: Sequence[Row], drawn: Sequence[Places]) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Candidates and references by picture, as RadFact's GroundedPhraseList.from_list_of_dicts reads them.
 
     A phrase is the label; "boxes" is null where nothing was drawn (microsoft/RadFact, grounded_phrase_list).

@@ -16,6 +16,7 @@ from chat_app.evaluation.task import Reply, Row, Task, Truth
 
 NAME = "nano"
 MODEL = "nano"
+TAKES: tuple[str, ...] = ()
 PROTOCOL = (
     "One question a row; a class is right when the reply asserts it and no other, a box from an overlap of "
     "0.5 of the first one drawn, a refusal when the reply says that it cannot tell."

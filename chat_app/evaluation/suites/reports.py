@@ -14,6 +14,7 @@ from chat_app.evaluation.task import Reply, Row
 
 NAME = "reports"
 MODEL = ""
+TAKES = ("radeval",)
 PROTOCOL = (
     "One picture a row, without history or prior films; pictures of one study share its report. Findings and "
     "impression of the draft, as far as the model wrote them, against those of the report, or its whole text "

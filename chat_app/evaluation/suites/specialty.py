@@ -21,6 +21,7 @@ from chat_app.models.nano.wording import Intent, intents
 
 NAME = "specialty"
 MODEL = "nano"
+TAKES: tuple[str, ...] = ()
 PROTOCOL = nano.PROTOCOL
 NORMALISER = ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from chat_app import prompts
 from chat_app.data.records import Record
@@ -14,9 +14,11 @@ from chat_app.evaluation.task import Reply, Row
 
 NAME = "vqa"
 MODEL = ""
+TAKES: tuple[str, ...] = ()
 PROTOCOL = (
     "One question a row, each in a conversation of its own, greedy. Closed: right when the reply's first "
-    "word is the yes or no, or it names any other answer, undenied, and no other choice of the question. "
+    "word is the yes or no, or it names any other answer, undenied, and no other choice of the question; of "
+    "lettered choices, which are asked along, by letter or words. "
     "Open: F1 and recall of the true answer's words, and exact match, after the normaliser."
 )
 NORMALISER = answers.NORMALISER
@@ -27,7 +29,7 @@ BRIEF = "brief"
 Metric = Callable[[str, Record], float]
 
 CLOSED: dict[str, Metric] = {
-    "accuracy": lambda said, record: answers.closed(said, record.answer, record.question),
+    "accuracy": lambda said, record: _closed(said, record),
 }
 OPEN: dict[str, Metric] = {
     "token F1": lambda said, record: answers.f1(said, record.answer),
@@ -52,24 +54,22 @@ def _measured(exam: Exam, name: str) -> Iterator[Measure]:
     exam.say(f"{name}: {len(rows)} questions")
     always = _majority(_of(exam.train, name) or [row.record for row in rows])
     examiner = exam.examiner
-    replies = {way: examiner.replies(rows, way) for way in ASKED if examiner.can(rows, way)}
+    texts = {
+        way: [_said(reply) for reply in examiner.replies(rows, way)]
+        for way in ASKED
+        if examiner.can(rows, way)
+    }
+    beside = {**texts, Way.MAJORITY: [always] * len(rows)}
     for metric, merit in METRICS[name].items():
-        scored = tuple(
-            Scored(
-                row.record,
-                {
-                    **{way: once(merit(_said(said[n]), row.record)) for way, said in replies.items()},
-                    Way.MAJORITY: once(merit(always, row.record)),
-                },
-            )
-            for n, row in enumerate(rows)
-        )
-        yield Measure(name, metric, scored)
-    spoke = tuple(
-        Scored(row.record, {way: once(answers.answered(_said(said[n]))) for way, said in replies.items()})
-        for n, row in enumerate(rows)
+        yield Measure(name, metric, _scored(rows, beside, merit))
+    yield Measure(name, ANSWERED, _scored(rows, texts, lambda said, _: answers.answered(said)))
+
+
+def _scored(rows: Sequence[Row], texts: Mapping[Way, Sequence[str]], merit: Metric) -> tuple[Scored, ...]:
+    return tuple(
+        Scored(row.record, {way: once(merit(said[number], row.record)) for way, said in texts.items()})
+        for number, row in enumerate(rows)
     )
-    yield Measure(name, ANSWERED, spoke)
 
 
 def _of(records: Sequence[Record], name: str) -> list[Record]:
@@ -77,8 +77,21 @@ def _of(records: Sequence[Record], name: str) -> list[Record]:
 
 
 def _row(exam: Exam, record: Record) -> Row:
-    question = record.question if exam.taught else prompts.render(BRIEF, question=record.question)
-    return Row(record, question, record.answer)
+    choices = (f"{letter}: {words}" for letter, words in _choices(record).items())
+    question = "\n".join([record.question, *choices])
+    return Row(record, question if exam.taught else prompts.render(BRIEF, question=question), record.answer)
+
+
+def _choices(record: Record) -> Mapping[str, str]:
+    """Of a question with lettered choices, those."""
+    found: Mapping[str, str] = record.said.get("choices") or {}
+    return found
+
+
+def _closed(said: str, record: Record) -> float:
+    if choices := _choices(record):
+        return answers.chosen(said, record.answer, choices)
+    return answers.closed(said, record.answer, record.question)
 
 
 def _said(reply: Reply) -> str:

@@ -20,7 +20,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from chat_app.errors import SetupError
 from chat_app.models import adapters
-from chat_app.models.fit import DTYPES
+from chat_app.models.fit import check_dtype
 from chat_app.models.local import loading, weights
 from chat_app.models.local.chat import LocalModel
 from chat_app.models.local.prompt import picture_of
@@ -181,8 +181,7 @@ def _read(folder: Path, settings: Settings) -> Nano:
 
 
 def _model(folder: Path, dtype: str) -> LlavaForConditionalGeneration:
-    if dtype not in DTYPES:
-        raise SetupError(f"There is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}.")
+    check_dtype(dtype)
     with torch.device("meta"):
         skeleton = LlavaForConditionalGeneration(AutoConfig.from_pretrained(folder))
     held = weights.held(skeleton, dtype, torch.float32)
