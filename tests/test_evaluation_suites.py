@@ -124,7 +124,7 @@ def test_the_command_lists_every_suite(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_an_unknown_suite_names_the_known_ones(questions: Path) -> None:
-    with pytest.raises(InputError, match=r"grounding, nano, reports, vqa"):
+    with pytest.raises(InputError, match=r"grounding, nano, reports, specialty, vqa"):
         evaluation.evaluate("poetry", Told({}), questions)
 
 
