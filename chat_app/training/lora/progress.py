@@ -28,7 +28,8 @@ class Progress(TrainerCallback):
         self.begun, self.first = time.monotonic(), state.global_step
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if not state.is_world_process_zero:
+        # The Trainer's last word is of seconds and samples.
+        if not state.is_world_process_zero or not {*NAMES} & {*state.log_history[-1]}:
             return
         curves = points(state.log_history)
         _put(self.folder / JSON, lambda path: path.write_text(json.dumps(curves, indent=1), "utf-8"))
