@@ -247,9 +247,9 @@ def test_what_was_trained_is_an_adapter_with_all_it_must_say(train: Train, place
 
 
 def test_the_curves_are_there_to_look_at(train: Train) -> None:
-    folder = train().folder
+    folder = train(steps=2).folder
     curves = json.loads((folder / "curves.json").read_text("utf-8"))
-    assert [step for step, _ in curves["eval_loss"]] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in curves["eval_loss"]] == [1, 2]
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -425,7 +425,7 @@ def test_a_model_says_what_it_was_taught_and_without_the_adapter_does_not(
 ) -> None:
     monkeypatch.setenv("LIGHTBOX_ADAPTERS", place.adapters)
     model = ("--weights", place.weights, "--dtype", "fp32")
-    numbers = ("--steps", "40", "--rate", "0.003", "--accumulate", "1")
+    numbers = ("--steps", "30", "--rate", "0.005", "--batch", "2", "--accumulate", "1")
     taught = cli.main(
         ["train", "lora", "--base", BASE, "--data", str(data), "--name", "shades", *model, *numbers]
     )
@@ -445,7 +445,7 @@ def test_a_model_says_what_it_was_taught_and_without_the_adapter_does_not(
 def test_every_command_of_the_guide_is_one() -> None:
     guide = (ROOT / "docs" / "train-your-own.md").read_text("utf-8")
     commands = [line for line in guide.splitlines() if line.startswith("lightbox ")]
-    assert {shlex.split(line)[1] for line in commands} == {"data", "train", "evaluate", "ask", "serve"}
+    assert {shlex.split(line)[1] for line in commands} == {"data", "train", "ask", "serve"}
     for line in commands:
         assert arguments.parser().parse_args(shlex.split(line)[1:])
 

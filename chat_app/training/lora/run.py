@@ -70,7 +70,7 @@ def train(options: Options, settings: Settings, say: Say) -> Outcome:
         InputError: the data cannot be trained on, or the name is taken.
         SetupError: the model cannot be read or trained here, or the folder cannot be written.
     """
-    device = PartialState()
+    device = PartialState(cpu=fit.machine().device == "cpu")
     say = say if device.is_main_process else _nothing
     with device.main_process_first():
         folder = _folder(options, settings)
