@@ -10,7 +10,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-ORDER = ("start", "turns", "decode", "users", "adapters", "remote")
+ORDER = ("start", "turns", "decode", "users", "adapters", "training", "remote")
 HEAD = """\
 # Performance
 

@@ -40,7 +40,7 @@ def made(folder: Path, each: int = 6) -> Path:
 
 
 def options(data: Path, **others: object) -> Options:
-    plain = {"base": BASE, "data": data, "name": "shades", "steps": 6, "batch": 2, "accumulate": 1}
+    plain = {"base": BASE, "data": data, "name": "shades", "steps": 6, "batch": 1, "accumulate": 1}
     return Options(**{**plain, **others})  # type: ignore[arg-type]
 
 

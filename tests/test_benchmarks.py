@@ -25,6 +25,7 @@ from benchmarks import (
     remote,
     table,
     talk,
+    training,
     turns,
     users,
     wire,
@@ -234,3 +235,10 @@ def test_a_film_is_a_picture_that_a_model_can_be_shown() -> None:
     film = talk.film()
     assert film.pixels.shape == (2500, 2048)
     assert statistics.pstdev(film.pixels[::50, ::50].ravel().tolist()) > 10
+
+
+@pytest.mark.parametrize("who", [training.OURS, training.PLAIN])
+def test_training_is_timed_step_by_step(folder: Path, tmp_path: Path, who: str) -> None:
+    found = training.child(who, folder, training.questions(tmp_path))
+    assert len(found["steps"]) == training.STEPS - 1 and min(found["steps"]) > 0
+    assert found["memory"] > 100

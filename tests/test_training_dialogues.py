@@ -83,6 +83,12 @@ def test_nothing_is_said_to_be_absent_where_nothing_was_labelled() -> None:
     assert {each.question.task for each in asked(given, WORDS, mark)} == {"kind", "is_kind", "unknown"}
 
 
+def test_what_only_boxes_tell_is_not_said_to_be_absent_where_none_was_drawn() -> None:
+    given = answers(replace(GLIOMA, boxes=()), "presence")
+    assert "WBC" not in given and "WBC" in answers(GLIOMA, "presence")
+    assert given["pituitary tumor"] == "No, there is no pituitary tumor."
+
+
 def test_no_finding_is_no_thing_that_could_be_there() -> None:
     normal = record(labels=("No Finding",))
     words = Vocabulary.of([normal, GLIOMA])

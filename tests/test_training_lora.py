@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
+import subprocess
+import sys
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,6 +37,8 @@ from chat_app.training.lora import coach, lessons, memory, modules, progress, re
 from chat_app.training.lora.batches import Batches
 from chat_app.training.lora.rows import IGNORED, Row, row
 from chat_app.training.lora.scoring import Figure
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -240,10 +247,14 @@ def test_what_was_trained_is_an_adapter_with_all_it_must_say(train: Train, place
 
 
 def test_the_curves_are_there_to_look_at(train: Train) -> None:
-    folder = train().folder
+    folder = train(steps=2).folder
     curves = json.loads((folder / "curves.json").read_text("utf-8"))
-    assert [step for step, _ in curves["eval_loss"]] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in curves["eval_loss"]] == [1, 2]
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+LAST = 1000
+"""After all steps, when the adapter is about to be asked."""
 
 
 class Stopped(BaseException):
@@ -252,7 +263,8 @@ class Stopped(BaseException):
 
 def stopping_at(step: int) -> Callable[[str], None]:
     def say(words: str) -> None:
-        if words.startswith(f"Step {step} of") and "validation" in words:
+        at = words.startswith(f"Step {step} of") and "validation" in words
+        if at or (step == LAST and words.startswith("Asking the held-out questions again")):
             raise Stopped
 
     return say
@@ -260,12 +272,52 @@ def stopping_at(step: int) -> Callable[[str], None]:
 
 def test_stopped_three_times_it_ends_with_the_same_adapter(train: Train, tmp_path: Path) -> None:
     whole = load_file(train(name="whole").folder / "adapter_model.safetensors")
-    for step in (2, 3, 5):
+    for step in (2, 3, 5, LAST):
         with pytest.raises(Stopped):
             train(stopping_at(step), name="parts")
         assert not adapters.found(str(tmp_path / "adapters"))[1:]
     parts = load_file(train(name="parts").folder / "adapter_model.safetensors")
     assert whole.keys() == parts.keys() and all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+@pytest.mark.slow
+def test_killed_three_times_by_the_system_it_ends_with_the_same_adapter(
+    data: Path, place: Settings, tmp_path: Path
+) -> None:
+    whole, parts = (command(data, place, name) for name in ("whole", "parts"))
+    subprocess.run(whole, check=True, cwd=ROOT, env=environ(place))
+    for step in (2, 4, 7):
+        process = subprocess.Popen(parts, cwd=ROOT, env=environ(place))
+        state = Path(place.adapters) / "parts" / run.WORK / f"checkpoint-{step}" / "trainer_state.json"
+        while not state.is_file():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    subprocess.run(parts, check=True, cwd=ROOT, env=environ(place))
+    one, other = (
+        load_file(Path(place.adapters) / name / "adapter_model.safetensors") for name in ("whole", "parts")
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def command(data: Path, place: Settings, name: str) -> list[str]:
+    model = ("--base", BASE, "--weights", place.weights, "--dtype", "fp32")
+    numbers = ("--steps", "10", "--batch", "1", "--accumulate", "2")
+    train = ("train", "lora", *model, "--data", str(data), "--name", name, *numbers)
+    return [sys.executable, "-m", "chat_app", *train]
+
+
+def environ(place: Settings) -> dict[str, str]:
+    return {**os.environ, "LIGHTBOX_ADAPTERS": place.adapters}
+
+
+def test_stopped_after_an_early_end_it_trains_no_further(train: Train) -> None:
+    early = {"steps": 10, "rate": 1e-12}
+    with pytest.raises(Stopped):
+        train(stopping_at(LAST), **early)
+    table = tomllib.loads((train(**early).folder / "card.toml").read_text("utf-8"))
+    assert table["training"]["steps_done"] == 4 < table["training"]["steps_planned"]
 
 
 def test_a_checkpoint_that_was_cut_short_is_not_gone_on_from(tmp_path: Path) -> None:
@@ -301,6 +353,21 @@ def test_the_base_is_left_as_it_was(data: Path, tmp_path: Path, monkeypatch: pyt
     assert any("running_mean" in name for name in before) and before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert adapters.card(folder).base == "nano"
+
+
+def test_checkpointed_blocks_learn_the_same(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = load_file(train(name="plain", steps=2).folder / "adapter_model.safetensors")
+    real = memory.estimate
+    monkeypatch.setattr(memory, "estimate", lambda *given: replace(real(*given), checkpointed=True))
+    spared = load_file(train(name="spared", steps=2).folder / "adapter_model.safetensors")
+    assert all(torch.allclose(plain[name], spared[name], atol=1e-5) for name in plain)
+
+
+@pytest.mark.slow
+def test_a_base_in_four_bits_is_trained_on(data: Path, place: Settings) -> None:
+    folder = run.train(small.options(data, steps=2), replace(place, dtype="nf4"), quiet).folder
+    tensors = load_file(folder / "adapter_model.safetensors")
+    assert any(tensor.abs().max() > 0 for name, tensor in tensors.items() if "lora_B" in name)
 
 
 # Recipes
@@ -358,7 +425,7 @@ def test_a_model_says_what_it_was_taught_and_without_the_adapter_does_not(
 ) -> None:
     monkeypatch.setenv("LIGHTBOX_ADAPTERS", place.adapters)
     model = ("--weights", place.weights, "--dtype", "fp32")
-    numbers = ("--steps", "40", "--rate", "0.003", "--accumulate", "1")
+    numbers = ("--steps", "30", "--rate", "0.005", "--batch", "2", "--accumulate", "1")
     taught = cli.main(
         ["train", "lora", "--base", BASE, "--data", str(data), "--name", "shades", *model, *numbers]
     )
@@ -376,9 +443,9 @@ def test_a_model_says_what_it_was_taught_and_without_the_adapter_does_not(
 
 
 def test_every_command_of_the_guide_is_one() -> None:
-    guide = (Path(__file__).parent.parent / "docs" / "train-your-own.md").read_text("utf-8")
+    guide = (ROOT / "docs" / "train-your-own.md").read_text("utf-8")
     commands = [line for line in guide.splitlines() if line.startswith("lightbox ")]
-    assert {shlex.split(line)[1] for line in commands} == {"data", "train", "evaluate", "ask", "serve"}
+    assert {shlex.split(line)[1] for line in commands} == {"data", "train", "ask", "serve"}
     for line in commands:
         assert arguments.parser().parse_args(shlex.split(line)[1:])
 

@@ -20,7 +20,8 @@ def lora(options: argparse.Namespace) -> int:
     from chat_app.training.lora import run
 
     outcome = run.train(chosen, settings.load({"weights": options.weights, "dtype": options.dtype}), _say)
-    print(outcome.folder)
+    if outcome.figures:  # of several processes one has them
+        print(outcome.folder)
     for name, figure in outcome.figures.items():
         print(f"{name}: {figure.as_text}")
     return 0

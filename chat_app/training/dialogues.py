@@ -110,7 +110,9 @@ def asked(record: Record, vocabulary: Vocabulary, mark: Mark | None = None) -> l
     for label, corners in record.boxes:
         boxes.setdefault(spoken(label), []).append(corners)
     there = {*labels, *boxes}
-    absent = [t for t in _known(vocabulary, kind) if t not in there] if there else []
+    # Where no box was drawn, what only boxes tell may still be there.
+    told = _known(vocabulary, kind) if boxes else vocabulary.labels.get(kind, ())
+    absent = [t for t in told if t not in there | NORMAL] if there else []
     found = [*_kind(kind, vocabulary), Asked(Question("unknown"), "known", _answer("unknown", "known"))]
     found += _labelled(record, kind, labels)
     if there:

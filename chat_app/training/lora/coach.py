@@ -10,7 +10,14 @@ from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainingArguments
+from torch.utils.data import Subset
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer import TRAINER_STATE_NAME
 
 from chat_app.models.fit import Machine
@@ -43,10 +50,18 @@ class Coach(Trainer):
         )
         self.remove_callback(PrinterCallback)
 
-    def resume(self) -> float:
-        """Trains from the last checkpoint, or from the beginning; gives the mean loss."""
+    def resume(self) -> None:
+        """Trains from the last checkpoint, or from the beginning; then the best validated weights are on."""
         last = checkpoint(Path(str(self.args.output_dir)))
-        return float(self.train(resume_from_checkpoint=str(last) if last else None).training_loss)
+        if last:
+            state = TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))
+            if state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:
+                # It has ended, early perhaps: the Trainer would take a step more before it saw that.
+                lessons: Any = self.train_dataset
+                done = state.global_step
+                self.train_dataset = Subset(lessons, range(len(lessons) * done // self.args.max_steps))
+                self.args.max_steps = done
+        self.train(resume_from_checkpoint=str(last) if last else None)
 
     def compute_loss(
         self,

@@ -28,11 +28,13 @@ class Progress(TrainerCallback):
         self.begun, self.first = time.monotonic(), state.global_step
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if not state.is_world_process_zero:
+        # The Trainer's last word is of seconds and samples.
+        if not state.is_world_process_zero or not {*NAMES} & {*state.log_history[-1]}:
             return
         curves = points(state.log_history)
         _put(self.folder / JSON, lambda path: path.write_text(json.dumps(curves, indent=1), "utf-8"))
-        if find_spec("matplotlib"):
+        # Drawing takes as long as many a step: only when there is a validation to show.
+        if "eval_loss" in state.log_history[-1] and find_spec("matplotlib"):
             _put(self.folder / PNG, lambda path: draw(curves, path))
         latest = ", ".join(f"{NAMES[name]} loss {line[-1][1]:.3f}" for name, line in curves.items() if line)
         self.say(f"Step {state.global_step:,} of {state.max_steps:,}: {latest}{self._left(state)}")

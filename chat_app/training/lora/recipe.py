@@ -42,9 +42,19 @@ class Recipe(Protocol):
         ...
 
     def dialogue(
-        self, record: Record, vocabulary: Vocabulary, rng: random.Random, turns: int, mark: Mark | None
+        self,
+        record: Record,
+        vocabulary: Vocabulary,
+        rng: random.Random,
+        turns: int,
+        mark: Mark | None,
+        *,
+        held_out: bool = False,
     ) -> list[Exchange]:
-        """What is asked and answered about a picture; `mark` writes a box, None where a model writes none."""
+        """What is asked about a picture, and the answers; at least one, at most `turns`.
+
+        mark: writes a box, None where the model writes none. held_out: in wordings kept for measuring.
+        """
         ...
 
     def augment(self, picture: Image, record: Record, rng: random.Random) -> tuple[Image, Record]:
@@ -77,9 +87,16 @@ class Plain:
         return modules.projector(model) if projector else []
 
     def dialogue(
-        self, record: Record, vocabulary: Vocabulary, rng: random.Random, turns: int, mark: Mark | None
+        self,
+        record: Record,
+        vocabulary: Vocabulary,
+        rng: random.Random,
+        turns: int,
+        mark: Mark | None,
+        *,
+        held_out: bool = False,
     ) -> list[Exchange]:
-        return dialogues.dialogue(record, vocabulary, rng, turns, mark)
+        return dialogues.dialogue(record, vocabulary, rng, turns, mark, held_out=held_out)
 
     def augment(self, picture: Image, record: Record, rng: random.Random) -> tuple[Image, Record]:
         return picture, record

@@ -64,13 +64,16 @@ def train(options: Options, settings: Settings, say: Say) -> Outcome:
     """
     if own := recipe.own(options.base):
         return own(options, settings, say)
-    folder = folder_for(options, settings)
+    device = PartialState(cpu=fit.machine().device == "cpu")
+    say = say if device.is_main_process else _nothing
+    with device.main_process_first():
+        folder = folder_for(options, settings)
     split = lessons.split(reader.read(options.data), options.seed)
-    device = PartialState()
     base = _base(options, settings, say)
     room = _room(options, base, [*split.train, *split.val])
     found = scoring.exams(room, split.held_out[1], options.seed)
-    before = _before(folder / WORK / "before.json", room, base, found, say)
+    with device.main_process_first():
+        before = _before(folder / WORK / "before.json", room, base, found, say)
     model = _with_lora(base.model, room.recipe, options)
     facts = _taught(model, room, split, options, folder, device.num_processes, say)
     figures: dict[str, Figure] = {}
@@ -84,6 +87,10 @@ def train(options: Options, settings: Settings, say: Say) -> Outcome:
     device.wait_for_everyone()
     base.chat.engine.close()
     return Outcome(folder, figures)
+
+
+def _nothing(_: str) -> None:
+    """Of several processes one speaks."""
 
 
 def folder_for(options: Options, settings: Settings) -> Path:
@@ -197,11 +204,11 @@ def _taught(
         room=room,
         callbacks=[Progress(folder, say)],
     )
-    result = coach.resume()
+    coach.resume()
     model.eval()
-    best = coach.state.best_metric
-    facts = {"steps_planned": steps, "steps_done": coach.state.global_step, "train_loss": result}
-    return {**facts, "trained_numbers": sum(trained.values()), **({"val_loss": best} if best else {})}
+    state = coach.state
+    reached = {"steps_planned": steps, "steps_done": state.global_step, "val_loss": state.best_metric}
+    return {**reached, "trained_numbers": sum(trained.values())}
 
 
 def _staged(

@@ -11,9 +11,8 @@ from chat_app.data.records import Record
 from chat_app.evaluation.score import wilson
 from chat_app.grounding.boxes import readable
 from chat_app.models.local.engine import SLOTS
-from chat_app.training import dialogues
+from chat_app.training.lora import rows
 from chat_app.training.lora.lessons import NAME, Classroom
-from chat_app.training.lora.rows import answer
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -66,18 +65,18 @@ def _exams(room: Classroom, record: Record, seed: int) -> list[Exam]:
     view = room.view(picture)
     mark = room.mark(view)
     rng = random.Random(f"exam {seed} {record.name}")
-    (first,) = room.recipe.dialogue(record, room.vocabulary, rng, 1, mark)[:1]
-    found = [Exam(room.messages(picture, view, [first]), first[1], view, new=False)]
-    if not record.exchanges:
-        (other,) = dialogues.dialogue(record, room.vocabulary, rng, 1, mark, held_out=True)
-        found.append(Exam(room.messages(picture, view, [other]), other[1], view, new=True))
+    found = []
+    # A question that the set brings itself has one wording.
+    for new in (False,) if record.exchanges else (False, True):
+        ((question, answer),) = room.recipe.dialogue(record, room.vocabulary, rng, 1, mark, held_out=new)
+        found.append(Exam(room.messages(picture, view, [(question, answer)]), answer, view, new))
     return found
 
 
 def right(room: Classroom, model: LocalModel, found: Sequence[Exam], adapter: str = "") -> list[bool]:
     """Whether each answer is right, greedily written, a few side by side."""
     engine = model.engine
-    longest = max(len(answer(engine.reader, room.ends, exam.messages, exam.answer)) for exam in found)
+    longest = max(len(rows.answer(engine.reader, room.ends, exam.messages, exam.answer)) for exam in found)
     # No answer that is longer can be right, and one that says more is not taken for right.
     brief = model.model_copy(update={"temperature": 0.0, "max_new_tokens": longest + 1})
     messages: list[Any] = [exam.messages for exam in found]
