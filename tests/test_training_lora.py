@@ -336,6 +336,14 @@ def test_a_training_goes_on_with_the_options_it_was_begun_with(train: Train) -> 
         train(rank=4)
 
 
+def test_a_training_that_could_not_begin_leaves_nothing(data: Path, place: Settings) -> None:
+    with pytest.raises(InputError, match="no such data folder"):
+        run.train(small.options(data / "nowhere"), place, quiet)
+    with pytest.raises(SetupError, match="are a Llava"):
+        run.train(small.options(data, base="medgemma-4b"), place, quiet)
+    assert not list(Path(place.adapters).iterdir())
+
+
 def test_a_name_is_not_taken_twice(train: Train) -> None:
     train(steps=1)
     with pytest.raises(InputError, match="already"):

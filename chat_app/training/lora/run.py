@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-WORK = ".training"
-"""Where checkpoints lie until the adapter is whole."""
+WORK, BEGUN = ".training", "options.json"
+"""Where checkpoints lie until the adapter is whole, and with what it was begun."""
 DROPOUT = 0.05
 MOST_VALIDATED = 200  # conversations at each validation
 
@@ -66,13 +66,13 @@ def train(options: Options, settings: Settings, say: Say) -> Outcome:
         return own(options, settings, say)
     device = PartialState(cpu=fit.machine().device == "cpu")
     say = say if device.is_main_process else _nothing
-    with device.main_process_first():
-        folder = folder_for(options, settings)
+    folder = folder_for(options, settings)
     split = lessons.split(reader.read(options.data), options.seed)
     base = _base(options, settings, say)
     room = _room(options, base, [*split.train, *split.val])
     found = scoring.exams(room, split.held_out[1], options.seed)
     with device.main_process_first():
+        begin(folder, options)
         before = _before(folder / WORK / "before.json", room, base, found, say)
     model = _with_lora(base.model, room.recipe, options)
     facts = _taught(model, room, split, options, folder, device.num_processes, say)
@@ -102,20 +102,26 @@ def folder_for(options: Options, settings: Settings) -> Path:
     folder = shelf / options.name
     if (folder / adapters.CONFIG).is_file():
         raise InputError(f"There is an adapter called {options.name} already: choose another name.")
-    stated = json.dumps({**asdict(options), "data": str(options.data.resolve())}, indent=1)
-    begun = folder / WORK / "options.json"
-    try:
-        begun.parent.mkdir(parents=True, exist_ok=True)
-        if begun.is_file() and begun.read_text("utf-8") != stated:
-            raise InputError(
-                f"A training called {options.name} was begun with other options: give those, or another name."
-            )
-        begun.write_text(stated, "utf-8")
-    except OSError as error:
-        raise SetupError(
-            "The folder of adapters cannot be written: name one with LIGHTBOX_ADAPTERS."
-        ) from error
+    begun = folder / WORK / BEGUN
+    if begun.is_file() and begun.read_text("utf-8") != _stated(options):
+        raise InputError(
+            f"A training called {options.name} was begun with other options: give those, or another name."
+        )
     return folder
+
+
+def begin(folder: Path, options: Options) -> None:
+    """Notes the options, once data and base are known to be good: from here on it is gone on with."""
+    try:
+        (folder / WORK).mkdir(parents=True, exist_ok=True)
+        (folder / WORK / BEGUN).write_text(_stated(options), "utf-8")
+    except OSError as error:
+        fault = "The folder of adapters cannot be written: name one with LIGHTBOX_ADAPTERS."
+        raise SetupError(fault) from error
+
+
+def _stated(options: Options) -> str:
+    return json.dumps({**asdict(options), "data": str(options.data.resolve())}, indent=1)
 
 
 def _base(options: Options, settings: Settings, say: Say) -> Base:

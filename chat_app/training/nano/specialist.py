@@ -24,7 +24,7 @@ from chat_app.models.nano.specialty import Specialty
 from chat_app.training.lora import card as cardfile
 from chat_app.training.lora import lessons
 from chat_app.training.lora.options import Options, Outcome
-from chat_app.training.lora.run import WORK, folder_for, publish
+from chat_app.training.lora.run import WORK, begin, folder_for, publish
 from chat_app.training.lora.scoring import Figure
 from chat_app.training.nano import adapter
 
@@ -51,6 +51,7 @@ def train(options: Options, settings: Settings, say: Callable[[str], None]) -> O
     folder = folder_for(options, settings)
     split = lessons.split(reader.read(options.data), options.seed)
     added = _specialty(folder, [*split.train, *split.val], options.data)
+    begin(folder, options)
     say(f"{added.kind}: {', '.join((*added.classes, *added.things))}.")
     stage = folder / WORK / folder.name
     facts = adapter.train(split.train, split.val, added, stage, seed=options.seed, steps=options.steps)
