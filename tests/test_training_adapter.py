@@ -14,11 +14,15 @@ from transformers import LlavaForConditionalGeneration
 
 from chat_app.data.records import Record
 from chat_app.errors import InputError
-from chat_app.models.nano.chat import WEIGHTS
+from chat_app.models import adapters
+from chat_app.models.nano.chat import WEIGHTS, fingerprint
 from chat_app.models.nano.gate import FILE as GATE
 from chat_app.models.nano.gate import Gate
 from chat_app.models.nano.specialty import FILE, Specialty, read, write
 from chat_app.models.nano.tower import OPEN_CLASSES, OPEN_KIND
+from chat_app.settings import Settings
+from chat_app.training.lora import run
+from chat_app.training.lora.options import Options
 from chat_app.training.nano import adapter, pictures
 
 HAND = Specialty("hand X-ray", "the hand", ("normal", "broken"), ("fracture",), ("normal",), ("CR",))
@@ -162,3 +166,44 @@ def test_what_the_labels_say_is_the_specialty_where_none_is_written(
 def test_more_classes_than_there_is_room_for_are_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="room for 8 classes and 3 things"):
         Specialty("hand X-ray", classes=tuple(f"class {n}" for n in range(9)))
+
+
+@pytest.fixture
+def hands(tmp_path: Path) -> Path:
+    """A CSV of twelve pictures with a label each."""
+    folder, rng = tmp_path / "hands", np.random.default_rng(0)
+    folder.mkdir()
+    lines = ["image,labels,modality,body_part,split,licence"]
+    for number in range(12):
+        Pillow.fromarray(rng.integers(0, 256, (50, 60), np.uint8)).save(folder / f"{number}.png")
+        split = ("train", "train", "val", "test")[number % 4]
+        lines.append(f"{number}.png,{'broken' if number % 3 else 'whole'},X-ray,hand,{split},CC0")
+    (folder / "list.csv").write_text("\n".join(lines), "utf-8")
+    return folder
+
+
+def test_a_folder_of_pictures_becomes_an_adapter_with_its_card_and_figures(
+    hands: Path, small: None, tmp_path: Path
+) -> None:
+    shelf = tmp_path / "adapters"
+    shelf.mkdir()
+    options = Options("nano", hands, "hand", steps=4)
+    found = run.train(options, Settings(adapters=str(shelf)), lambda _: None)
+    card = adapters.card(shelf / "hand")
+    assert not card.misfit("nano", fingerprint()) and card.modalities == ("CR", "DX")
+    assert {path.name for path in card.folder.iterdir()} == {
+        *("adapter_config.json", "adapter_model.safetensors", "card.toml", GATE, FILE),
+    }
+    assert read(card.folder / FILE) == Specialty("hand X-ray", "hand", ("whole", "broken"))
+    # The base knows no hands.
+    assert {name: (each.n, each.before) for name, each in found.figures.items()} == {
+        "kind": (3, 0),
+        "class": (3, 0),
+    }
+    with pytest.raises(InputError, match="already"):
+        run.train(options, Settings(adapters=str(shelf)), lambda _: None)
+
+
+def test_numbers_that_are_not_for_nano_are_said(hands: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="only --steps and --seed"):
+        run.train(Options("nano", hands, "hand", rank=4), Settings(adapters=str(tmp_path)), lambda _: None)

@@ -30,7 +30,6 @@ from chat_app.data.records import Record
 from chat_app.errors import InputError, SetupError
 from chat_app.models import adapters, cards, fit
 from chat_app.models.local.weights import language_layers
-from chat_app.models.nano.chat import open_nano
 from chat_app.settings import Settings
 from chat_app.training.lora import card as cardfile
 from chat_app.training.lora import coach, lessons, memory, modules, progress, recipe, recipes, run
@@ -348,19 +347,6 @@ def test_a_name_is_not_taken_twice(train: Train) -> None:
     train(steps=1)
     with pytest.raises(InputError, match="already"):
         train(steps=1)
-
-
-def test_the_base_is_left_as_it_was(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[Any] = []
-    real = run._base
-    monkeypatch.setattr(run, "_base", lambda *given: kept.append(real(*given)) or kept[0])
-    (tmp_path / "adapters").mkdir()
-    options = small.options(data, base="nano", steps=2, rate=0.01)
-    folder = run.train(options, Settings(adapters=str(tmp_path / "adapters")), quiet).folder
-    before, after = open_nano(Settings()).engine.model.state_dict(), kept[0].model.state_dict()
-    assert any("running_mean" in name for name in before) and before.keys() == after.keys()
-    assert all(torch.equal(before[name], after[name]) for name in before)
-    assert adapters.card(folder).base == "nano"
 
 
 def test_checkpointed_blocks_learn_the_same(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
