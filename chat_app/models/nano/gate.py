@@ -31,8 +31,9 @@ STATED: Mapping[str, Stated] = {
 }
 # These say how a file came about, not what it shows.
 SILENT = ("", "OT", "SC")
-SURE = 0.8
-SHARE = 0.985
+SURE = 0.5
+# The limit on the distance: what this share of the validation pictures keep, and a margin on it.
+SHARE, MARGIN = 0.985, 1.3
 KNOWN = "chest X-rays, brain MR with contrast and blood smears"
 
 
@@ -64,14 +65,15 @@ class Gate:
     def fit(
         cls, texture: Tensor, kinds: Tensor, others: Tensor, other_kinds: Tensor, share: float = SHARE
     ) -> Gate:
-        """From training pictures (n, d) and their kinds; limits let `share` of the `others` through."""
+        """From training pictures (n, d) and their kinds; limits follow from the `others`."""
         means = torch.stack([texture[kinds == k].mean(0) for k in range(len(KINDS))])
         centred = texture - means[kinds]
         spread = centred.T @ centred / len(centred)
         precision = torch.linalg.inv(spread + 0.05 * spread.diagonal().mean() * torch.eye(len(spread)))
         gate = cls(means, precision, torch.zeros(len(KINDS)))
         distances = gate.distances(others)
-        gate.limits = torch.stack([distances[other_kinds == k, k].quantile(share) for k in range(len(KINDS))])
+        limits = [distances[other_kinds == k, k].quantile(share) for k in range(len(KINDS))]
+        gate.limits = MARGIN * torch.stack(limits)
         return gate
 
     def beside(self, texture: Tensor, others: Tensor, added: Specialty, share: float = SHARE) -> Gate:
@@ -80,7 +82,7 @@ class Gate:
         The texture lies below what adapters change, so that it is one and the same with and without them.
         """
         gate = Gate(texture.mean(0, keepdim=True), self.precision, torch.zeros(1), added)
-        gate.limits = gate.distances(others)[:, 0].quantile(share).reshape(1)
+        gate.limits = MARGIN * gate.distances(others)[:, 0].quantile(share).reshape(1)
         return gate
 
     @classmethod
@@ -94,7 +96,7 @@ class Gate:
 
     def distances(self, texture: Tensor) -> Tensor:
         """(n, kinds): squared Mahalanobis distance of each picture to each kind."""
-        apart = texture.unsqueeze(1) - self.means
+        apart = texture.float().unsqueeze(1) - self.means
         return torch.einsum("nkd,de,nke->nk", apart, self.precision, apart)
 
     def decide(self, sight: Sight, modality: str, body_part: str) -> Passage:

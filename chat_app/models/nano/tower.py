@@ -222,7 +222,7 @@ class NanoVisionModel(PreTrainedModel):
 
     def look(self, pixel_values: Tensor) -> Sight:
         """Everything the tower sees, for training, for the gate and for `forward`."""
-        coarse = self.stem(pixel_values)
+        coarse = self.stem(pixel_values.to(self.position.dtype))
         middle = self.stage1(coarse)
         fine = self.stage2(middle)
         grid = self.stage3(fine).flatten(2).transpose(1, 2) + self.position
