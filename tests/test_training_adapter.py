@@ -14,6 +14,7 @@ from transformers import LlavaForConditionalGeneration
 
 from chat_app.data.records import Record
 from chat_app.errors import InputError
+from chat_app.evaluation.suites import specialty as asked
 from chat_app.models import adapters
 from chat_app.models.nano.chat import WEIGHTS, fingerprint
 from chat_app.models.nano.gate import FILE as GATE
@@ -23,7 +24,7 @@ from chat_app.models.nano.tower import OPEN_CLASSES, OPEN_KIND
 from chat_app.settings import Settings
 from chat_app.training.lora import run
 from chat_app.training.lora.options import Options
-from chat_app.training.nano import adapter, pictures
+from chat_app.training.nano import adapter, pictures, specialist
 
 HAND = Specialty("hand X-ray", "the hand", ("normal", "broken"), ("fracture",), ("normal",), ("CR",))
 BOX = ("a fracture", (0.2, 0.2, 0.5, 0.6))
@@ -207,3 +208,13 @@ def test_a_folder_of_pictures_becomes_an_adapter_with_its_card_and_figures(
 def test_numbers_that_are_not_for_nano_are_said(hands: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="only --steps and --seed"):
         run.train(Options("nano", hands, "hand", rank=4), Settings(adapters=str(tmp_path)), lambda _: None)
+
+
+def test_a_box_that_was_drawn_is_scored_where_it_lies(hands: Path) -> None:
+    record = Record("1", "hands", hands / "1.png", "test", "X-ray", "hand", ("broken",), (BOX,))
+    (task,) = (each for each in asked.tasks(HAND) if each.NAME == "fracture_box")
+    (row,) = task.rows([record])
+    _, reply = specialist._messages(row)
+    claim = task.parse(reply("Fracture <box><x20><y20><x49><y59></box>."), row)
+    assert claim == pytest.approx((0.205, 0.205, 0.495, 0.595))
+    assert task.parse(reply("I see no fracture, so there is nothing to mark."), row) is None

@@ -36,6 +36,8 @@ _SAME = (
     (r"\b(pituitary|hypophys\w+)( (gland )?(tumour|adenoma)s?)?\b", "pituitary tumour"),
     (r"\b(where|what)'s\b", r"\1 is"),
 )
+# The class is asked for by one of its names, or as such.
+_CLASS = r"class(?:es|ed|if\w+)?|categor\w+|grad(?:e|ing)"
 _CHOICE = re.compile(r"\(([^()]*)\)")
 
 
@@ -132,7 +134,8 @@ def concepts(added: Specialty | None = None) -> dict[str, re.Pattern[str]]:
     patterns = dict(_book("wording.toml")["concepts"])
     if added is not None:
         patterns["added"] = re.escape(plain(added.kind))
-        patterns["class"] = _any_of(name for each in added.classes for name in added.named(each))
+        names = [name for each in added.classes for name in added.named(each)]
+        patterns["class"] = f"{_any_of(names)}|{_CLASS}" if names else ""
         for number, thing in enumerate(added.things, 1):
             patterns[f"thing{number}"] = _any_of(added.named(thing))
     return {name: re.compile(rf"\b({words})\b") for name, words in patterns.items() if words}

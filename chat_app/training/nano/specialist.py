@@ -58,6 +58,7 @@ def train(options: Options, settings: Settings, say: Callable[[str], None]) -> O
     part, held_out = split.held_out
     say(f"Asking about {len(held_out)} held-out pictures …")
     table = cardfile.table(options, cards.card("nano"), chat.fingerprint(), split, facts)
+    table["training"] = {"seed": options.seed, "rank": adapter.RANK, **facts}
     # What the specialty says of DICOM files is surer than what data sets call things.
     table["modalities"] = list(added.modalities) or table["modalities"]
     cardfile.write(stage, table)
@@ -106,7 +107,7 @@ def _messages(row: Row) -> tuple[Any, Callable[[str], Reply]]:
 
 
 def _reply(text: str, view: Any) -> Reply:
-    parsed = boxes.parse(text, [view], [NAME])
+    parsed = boxes.parse(text, [view], [view.image])
     size = (view.columns, view.rows) * 2
     places = [
         (b.label, tuple(at / whole for at, whole in zip(b.corners, size, strict=True))) for b in parsed.boxes
