@@ -95,16 +95,19 @@ class Nano(LocalModel):
         plain = self._sight(picture, "")
         passage, taught = self.gate.decide(plain, *header), self.taught.get(adapter)
         if taught is None:
-            fitting = [name for name, each in self.taught.items() if each.gate.is_near(plain, *header)]
-            if passage.refusal and fitting:
-                return Passage(
-                    refusal=f"{passage.refusal} The adapter {fitting[0]} was made for such pictures."
-                )
-            return passage
+            return self._with_advice(passage, plain, header) if passage.refusal else passage
         if passage.kind:
             said = f"This is a {passage.kind}; the adapter {adapter} is for {taught.added.kind}: choose none."
             return Passage(refusal=said)
         return taught.gate.decide(self._sight(picture, adapter), *header)
+
+    def _with_advice(self, passage: Passage, sight: Sight, header: tuple[str, str]) -> Passage:
+        """The refusal, and which adapter was made for such pictures."""
+        far = {name: each.gate.farness(sight, *header) for name, each in self.taught.items()}
+        nearest = min(far, key=lambda name: far[name], default="")
+        if not nearest or far[nearest] > 1:
+            return passage
+        return Passage(refusal=f"{passage.refusal} The adapter {nearest} was made for such pictures.")
 
     def _sight(self, picture: Any, adapter: str) -> Sight:
         return self.engine.call(lambda: self._look(picture), adapter)

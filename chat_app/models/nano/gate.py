@@ -8,6 +8,7 @@ overlook what tells a nerve ultrasound from a breast ultrasound.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,10 +119,11 @@ class Gate:
             )
         return Passage(kind=seen)
 
-    def is_near(self, sight: Sight, modality: str, body_part: str) -> bool:
-        """Whether header and texture are those of one of its kinds, whatever the tower makes of the rest."""
-        near = (self.distances(sight.texture)[0] <= self.limits).any()
-        return bool(near) and not self._allowed(modality, body_part)[1]
+    def farness(self, sight: Sight, modality: str, body_part: str) -> float:
+        """How far the texture lies from that of its nearest kind, in limits; infinite for another header."""
+        if self._allowed(modality, body_part)[1]:
+            return math.inf
+        return float((self.distances(sight.texture)[0] / self.limits).min())
 
     def _allowed(self, modality: str, body_part: str) -> tuple[tuple[str, ...], str]:
         """The kinds the header allows (empty: any), or the refusal when it allows none."""
