@@ -18,7 +18,14 @@ from tqdm import tqdm
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerBase
 
 from chat_app.models.nano.specialty import Specialty
-from chat_app.models.nano.tower import DECISIONS, OBJECTS, OPEN_KIND, NanoVisionModel, Sight
+from chat_app.models.nano.tower import (
+    DECISIONS,
+    OBJECTS,
+    OPEN_DECISION,
+    OPEN_KIND,
+    NanoVisionModel,
+    Sight,
+)
 from chat_app.training.nano.augment import Batch, draw
 from chat_app.training.nano.checkpoint import remember_rates, resume, save, set_rate
 from chat_app.training.nano.dialogues import Seen, dialogue
@@ -99,6 +106,9 @@ def _seen(sight: Sight, drawn: Batch, added: Specialty | None) -> list[Seen]:
     """The tower's sight in words, but for the kind of picture, which is what the data says."""
     kinds = [added.kind if added and kind == OPEN_KIND else kind for kind in DECISIONS["kind"]]
     chances = {name: logits.softmax(-1) for name, logits in sight.decisions.items()}
+    if added and added.classes:
+        # At first it may lean to one of the classes that this adapter has no use for.
+        chances[OPEN_DECISION] = chances[OPEN_DECISION][:, : len(added.classes)]
     found = sight.maps.amax(-1) > 0
     bins = (sight.box * 100).floor().clamp(0, 99).int()
     result = []
