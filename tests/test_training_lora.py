@@ -439,7 +439,7 @@ def test_a_model_says_what_it_was_taught_and_without_the_adapter_does_not(
 def test_every_command_of_the_guide_is_one() -> None:
     guide = (ROOT / "docs" / "train-your-own.md").read_text("utf-8")
     commands = [line for line in guide.splitlines() if line.startswith("lightbox ")]
-    assert {shlex.split(line)[1] for line in commands} == {"data", "train", "ask", "serve"}
+    assert {shlex.split(line)[1] for line in commands} == {"data", "train", "evaluate", "ask", "serve"}
     for line in commands:
         assert arguments.parser().parse_args(shlex.split(line)[1:])
 
