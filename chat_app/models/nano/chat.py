@@ -188,10 +188,9 @@ def _model(folder: Path, dtype: str) -> LlavaForConditionalGeneration:
     with torch.device("meta"):
         skeleton = LlavaForConditionalGeneration(AutoConfig.from_pretrained(folder))
     held = weights.held(skeleton, dtype, torch.float32)
-    model: Any = LlavaForConditionalGeneration.from_pretrained(folder, **held)
+    model: LlavaForConditionalGeneration = LlavaForConditionalGeneration.from_pretrained(folder, **held)
     weights.check_layers(model, dtype)
-    model.eval()
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def _taught(settings: Settings, names: tuple[str, ...]) -> dict[str, Taught]:

@@ -58,7 +58,8 @@ def train(
     tower = model.model.vision_tower
     assert isinstance(tower, NanoVisionModel)
     tower.requires_grad_(False).train(False)
-    optimizers = _optimizers(model)
+    # An adapter's base is frozen: what has gradients is LoRA's alone.
+    optimizers = adapting(p for p in model.parameters() if p.requires_grad) if added else _optimizers(model)
     first = resume(folder / "language.pt", {"model": model}, optimizers)
     bells = _bells(processor.tokenizer, len(processor.tokenizer))
     bar = tqdm(range(first, steps), initial=first, total=steps, desc="language")
@@ -83,10 +84,8 @@ def train(
             save(folder / "language.pt", {"model": model}, optimizers, step + 1)
 
 
-def _optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
+def _optimizers(model: LlavaForConditionalGeneration) -> list[torch.optim.Optimizer]:
     trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    if all("lora_" in name for name, _ in trained):
-        return adapting(p for _, p in trained)
     deep = [p for n, p in trained if p.ndim == 2 and "embed" not in n and "lm_head" not in n]
     ids = {id(p) for p in deep}
     rest = [p for _, p in trained if id(p) not in ids]

@@ -23,6 +23,7 @@ from chat_app.models.nano import chat, specialty
 from chat_app.models.nano.specialty import Specialty
 from chat_app.training.lora import card as cardfile
 from chat_app.training.lora import lessons
+from chat_app.training.lora.lessons import NAME
 from chat_app.training.lora.options import Options, Outcome
 from chat_app.training.lora.run import WORK, begin, folder_for, publish
 from chat_app.training.lora.scoring import Figure
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from chat_app.settings import Settings
-
-NAME = "image 1"
 
 
 def train(options: Options, settings: Settings, say: Callable[[str], None]) -> Outcome:
