@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def test_an_adapter_is_small_and_holds_what_it_adds(
     folder = trained(records, tmp_path / "hand-x-ray", 4)
     assert (folder / "adapter_model.safetensors").stat().st_size < 3_000_000
     assert read(folder / FILE) == HAND
+    config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+    assert config["base_model_name_or_path"] == "nano"
     gate = Gate.load(folder / GATE, HAND)
     assert list(gate.kinds) == [OPEN_KIND] and torch.equal(
         gate.precision, Gate.load(WEIGHTS / GATE).precision

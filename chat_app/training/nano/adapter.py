@@ -168,7 +168,10 @@ def _texture(model: Any, album: Album, size: int = 64) -> torch.Tensor:
 
 def _write(model: Any, out: Path) -> None:
     """As peft writes an adapter, in half the bytes."""
-    model.peft_config["default"].save_pretrained(str(out))
-    weights = get_peft_model_state_dict(model)
+    config = model.peft_config["default"]
+    # Else peft notes where the weights lie on this machine.
+    config.base_model_name_or_path = "nano"
+    config.save_pretrained(str(out))
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
     halves = {name: weight.to(torch.bfloat16).contiguous() for name, weight in weights.items()}
     save_file(halves, out / "adapter_model.safetensors", metadata={"format": "pt"})
