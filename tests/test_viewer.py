@@ -29,7 +29,7 @@ from pydicom.uid import ComputedRadiographyImageStorage, CTImageStorage, generat
 from chat_app import imaging
 from chat_app.settings import Settings
 from chat_app.ui.page import mount
-from chat_app.ui.viewer import CANVAS
+from chat_app.ui.viewer import CANVAS, NOTHING, script
 
 pytestmark = [
     pytest.mark.browser,
@@ -164,6 +164,20 @@ def test_a_region_is_where_it_was_drawn(ratio: float, visit: Callable[..., Any],
             visitor.page.locator("#region").wait_for(state="hidden")
 
 
+def test_an_answer_that_was_overtaken_takes_nothing_away(visit: Callable[..., Any]) -> None:
+    shown = visit().page.evaluate(
+        """([script, nothing]) => {
+        const start = new Function("element", "trigger", "props", "watch", script + "; return viewer;");
+        const element = document.querySelector("#picture").cloneNode(true);
+        const viewer = start(element, () => {}, { value: null }, () => {});
+        const shown = [3, 2, 4].map((made) => { viewer.show({ ...nothing, made }); return viewer.value.made; });
+        viewer.close();
+        return shown; }""",
+        [script(), NOTHING],
+    )
+    assert shown == [3, 3, 4]
+
+
 def test_left_stays_left_in_every_kind_of_picture(visit: Callable[..., Any], tmp_path: Path) -> None:
     grey = np.full((90, 100), 20, np.uint8)
     grey[20:40, 10:25] = 255
@@ -225,12 +239,18 @@ def greys(visitor: Any) -> NDArray[Any]:
 
 
 @pytest.fixture(scope="module")
-def screen(browser: Any, address: str) -> Iterator[Any]:
-    """One page for all greys: each picture is cleared away by the next."""
+def shared_page(browser: Any, address: str) -> Iterator[Any]:
     from browsing import visiting
 
     with visiting(browser, address) as visitor:
         yield visitor
+
+
+@pytest.fixture
+def screen(shared_page: Any) -> Iterator[Any]:
+    """One page for all greys: each picture is cleared away before the next is opened."""
+    yield shared_page
+    shared_page.clear()
 
 
 SIGNED = {"PixelRepresentation": 1, "RescaleSlope": 2, "RescaleIntercept": -50}
@@ -259,7 +279,6 @@ def test_greys_are_those_of_the_rendering(
     path = single(tmp_path, pixels, **tags)
     stack = imaging.study([path]).images[0].stack
     assert stack
-    screen.clear()
     screen.drop(path)
     screen.shows(1)
     for number, look in enumerate(stack.looks[:3], 1):

@@ -6,6 +6,7 @@ The browser gets data only, which it draws as text or as pixels; what it says is
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -125,9 +126,11 @@ class Pane:
 
     def value(self, desk: Desk) -> dict[str, Any]:
         """What the browser half shows: see Value in canvas/viewer.js."""
+        # First of all: what is read from the desk after this moment is at least as new as it says.
+        made = time.monotonic_ns() // 1000
         image = desk.image
         if image is None:
-            return NOTHING
+            return {**NOTHING, "made": made}
         other = desk.picture(desk.beside) if desk.beside else None
         is_volume = image.unit == "slice" and image.frames > 1
         return {
@@ -141,6 +144,7 @@ class Pane:
             "region": _box(desk, desk.region, 0) if desk.region else None,
             "keys": [{"image": whose(key), "frame": desk.frame_of(key), "words": key} for key in desk.keys],
             "moves": desk.moves,
+            "made": made,
         }
 
     def _item(self, desk: Desk, image: Image, cut: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@
  * @property {({image: string, frame: number} & Corners) | null} region
  * @property {{image: string, frame: number, words: string}[]} keys
  * @property {number} moves  grows when the server wants the frame it names to be shown
+ * @property {number} made  when the server made it, in microseconds; answers may overtake each other
  */
 
 // So long after the last turn the server is told which frame is on show: it is what a question is about.
@@ -24,7 +25,7 @@ class Viewer {
   constructor(root, tell) {
     this.root = root;
     this.tell = tell;
-    this.value = { item: null, beside: null, boxes: [], keys: [], others: [], planes: [], moves: 0 };
+    this.value = { item: null, beside: null, boxes: [], keys: [], others: [], planes: [], moves: 0, made: 0 };
     this.isLinked = true;
     this.shift = 0;
     this.ending = new AbortController();
@@ -47,7 +48,7 @@ class Viewer {
 
   /** @param {Value | null} value */
   show(value) {
-    if (!value) return;
+    if (!value || value.made < this.value.made) return;
     const before = this.value;
     this.value = value;
     const [main, beside] = this.ports;
