@@ -170,7 +170,8 @@ def test_an_answer_that_was_overtaken_takes_nothing_away(visit: Callable[..., An
         const start = new Function("element", "trigger", "props", "watch", script + "; return viewer;");
         const element = document.querySelector("#picture").cloneNode(true);
         const viewer = start(element, () => {}, { value: null }, () => {});
-        const shown = [3, 2, 4].map((made) => { viewer.show({ ...nothing, made }); return viewer.value.made; });
+        const after = (made) => { viewer.show({ ...nothing, made }); return viewer.value.made; };
+        const shown = [3, 2, 4].map(after);
         viewer.close();
         return shown; }""",
         [script(), NOTHING],

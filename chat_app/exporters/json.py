@@ -97,4 +97,5 @@ def _model(model: ModelId) -> dict[str, str]:
         "sha256": model.sha256,
         "label": model.label,
         "adapter": model.adapter,
+        "dtype": model.dtype,
     }

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chat_app.records.conversation import (
-    Answer,
-    Conversation,
-    ModelId,
-    Report,
-    Section,
-    Source,
-    Statement,
-    Turn,
-    Waiting,
-)
+from chat_app.records.conversation import Answer, Conversation, Turn, Waiting
+from chat_app.records.models import ModelId
 from chat_app.records.pictures import (
     NAME,
     Box,
@@ -29,6 +20,19 @@ from chat_app.records.pictures import (
     View,
     Window,
 )
+from chat_app.records.report import (
+    Category,
+    Claim,
+    Presence,
+    Remark,
+    Report,
+    Review,
+    Section,
+    Signature,
+    Source,
+    Statement,
+    Status,
+)
 
 if TYPE_CHECKING:
     from chat_app.records.pictures import Pixels as Pixels
@@ -37,6 +41,8 @@ __all__ = [
     "NAME",
     "Answer",
     "Box",
+    "Category",
+    "Claim",
     "Contract",
     "Conversation",
     "Frame",
@@ -45,11 +51,16 @@ __all__ = [
     "ModelId",
     "Origin",
     "Plane",
+    "Presence",
+    "Remark",
     "Report",
+    "Review",
     "Section",
+    "Signature",
     "Source",
     "Stack",
     "Statement",
+    "Status",
     "Study",
     "Turn",
     "View",

@@ -1,49 +1,14 @@
-"""What is asked, answered and drafted about pictures, as frozen records."""
+"""What is asked and answered about pictures, as frozen records."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
+from chat_app.records.models import ModelId
 from chat_app.records.pictures import Box, Image, Study, View
-
-
-class Source(StrEnum):
-    """What a statement rests on."""
-
-    SEEN = "seen"
-    TOLD = "told"
-    FILE = "file"
-    TEMPLATE = "template"
-    COMPUTED = "computed"
-    UNSUPPORTED = "unsupported"
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One sentence and what it rests on; `basis` says it in words ("seen in image 1")."""
-
-    text: str
-    source: Source
-    basis: str
-    boxes: tuple[Box, ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelId:
-    """Which model spoke: its card's name, the hash of its weights, and the adapter it spoke with, if any."""
-
-    name: str
-    sha256: str
-    label: str = ""
-    adapter: str = ""
-
-    @property
-    def speaker(self) -> str:
-        """Who spoke, for people: the model, with its adapter."""
-        return f"{self.name} with {self.adapter}" if self.adapter else self.name
+from chat_app.records.report import Statement
 
 
 @dataclass(frozen=True)
@@ -121,39 +86,3 @@ class Conversation:
     def before(self, turn: int) -> Conversation:
         """The same pictures, with only the turns before number `turn` (from 0): for Undo, Retry and Edit."""
         return replace(self, turns=self.turns[:turn])
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of a report. `name` is its key in the template, `code` its LOINC code."""
-
-    name: str
-    title: str
-    statements: tuple[Statement, ...]
-    code: str = ""
-
-    @property
-    def text(self) -> str:
-        return "\n".join(statement.text for statement in self.statements)
-
-
-@dataclass(frozen=True, eq=False)
-class Report:
-    """A draft, section by section. Only a clinician makes it anything else."""
-
-    template: str
-    title: str
-    sections: tuple[Section, ...]
-    model: ModelId
-    prompt: str
-    seed: int
-    images: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    timings: Mapping[str, float] = field(default_factory=dict)
-    status: str = "draft"
-
-    @property
-    def unsupported(self) -> tuple[Statement, ...]:
-        """Statements that rest on nothing; a report that has any is never done."""
-        every = (statement for section in self.sections for statement in section.statements)
-        return tuple(statement for statement in every if statement.source is Source.UNSUPPORTED)

@@ -34,7 +34,7 @@ def load(card: Card, settings: Settings, say: Say) -> tuple[LocalModel, ModelId]
         temperature=settings.temperature,
         max_new_tokens=settings.max_new_tokens,
     )
-    return model, ModelId(card.name, opened.sha256, card.label)
+    return model, ModelId(card.name, opened.sha256, card.label, dtype=opened.fit.dtype)
 
 
 def engine(
