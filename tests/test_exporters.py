@@ -143,7 +143,13 @@ def test_an_answer_in_json_has_all_that_is_needed_to_reproduce_it() -> None:
     assert form["boxes"] == [{"label": "tumour", "image": "image 1", "box": [12.35, 30, 45, 60]}]
     assert form["sources"] == ["seen in image 1"]
     assert [len(statement["boxes"]) for statement in form["statements"]] == [1, 0]
-    assert form["model"] == {"name": "nano", "sha256": "ab12" * 16, "label": NANO.label, "adapter": ""}
+    assert form["model"] == {
+        "name": "nano",
+        "sha256": "ab12" * 16,
+        "label": NANO.label,
+        "adapter": "",
+        "dtype": "",
+    }
     assert (form["prompt"], form["seed"], form["timings"]) == ("p1", 7, {"model": 0.5})
     (seen,) = form["views"]
     assert seen["description"] == "image 1, 200 x 100 squashed to 192 x 192"
