@@ -158,6 +158,19 @@ def test_an_owner_who_leaves_in_mid_answer_leaves_nothing(llava: Engine) -> None
     assert again.cached == 0
 
 
+def test_who_was_forgotten_may_ask_again_at_once(llava: Engine) -> None:
+    held = threading.Event()
+    holding = threading.Thread(target=llava.call, args=[held.wait])
+    holding.start()
+    before = job(llava, begun("Is this normal?", 15), "comer")
+    llava.forget("comer")
+    after = job(llava, begun("Is this normal?", 15), "comer")
+    held.set()
+    holding.join()
+    assert before.said.get(timeout=60) is None
+    assert done(after) and after.cached == 0
+
+
 def test_a_picture_is_looked_at_once_for_each_owner(each: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     look, looked = each._look, []
     monkeypatch.setattr(each, "_look", lambda picture: looked.append(picture.key) or look(picture))

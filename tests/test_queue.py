@@ -61,3 +61,4 @@ def test_cancelled_jobs_leave_their_place() -> None:
     jobs[0].cancelled.set()
     queue.drop()
     assert queue.before(jobs[1]) == 0 and len(queue) == 2
+    assert jobs[0].said.get_nowait() is None and jobs[1].said.empty()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -115,8 +115,15 @@ class Engine:
         return self._thread.submit(self._with, adapter, function).result()
 
     def forget(self, owner: str) -> None:
-        """Ends this owner's answers and drops all that was kept of them; nothing waits for it."""
-        self._thread.submit(self._forget, owner)
+        """Ends this owner's answers and drops all that was kept of them; nothing waits for it.
+
+        What the owner asks from now on is answered.
+        """
+        with self._lock:
+            asked = [*self._queue.of(owner), *(job for job in list(self._words) if job.owner == owner)]
+        for job in asked:
+            job.cancelled.set()
+        self._thread.submit(self._forget, owner, asked)
 
     def is_end(self, tokens: list[int]) -> bool:
         """Whether the last of these tokens is one that ends an answer."""
@@ -136,14 +143,10 @@ class Engine:
         self.adapters.use(adapter)
         return function()
 
-    def _forget(self, owner: str) -> None:
-        with self._lock:
-            self._queue.leave(owner)
-        for job in (*self.reading, *self.writing):
-            if job.owner == owner:
-                # What is still read for it is nobody's, and is not kept.
-                job.owner = ""
-                job.cancelled.set()
+    def _forget(self, owner: str, asked: Sequence[Job]) -> None:
+        for job in asked:
+            # What is still read for it is nobody's, and is not kept.
+            job.owner = ""
         self.prefixes.forget(owner)
         self._features.forget(owner)
         self.reader.forget(owner)

@@ -66,15 +66,19 @@ class Queue:
         order = list(self._order())
         return order.index(job) if job in order else 0
 
-    def leave(self, owner: str) -> None:
-        """Cancels all that this owner waits for."""
-        for job in self._waiting.get(owner, ()):
-            job.cancelled.set()
+    def of(self, owner: str) -> tuple[Job, ...]:
+        """All that this owner waits for."""
+        return tuple(self._waiting.get(owner, ()))
 
     def drop(self) -> None:
-        """Takes the cancelled ones out."""
+        """Takes the cancelled ones out; whoever still listens to one hears that nothing comes."""
         for owner, own in list(self._waiting.items()):
-            kept = deque(job for job in own if not job.cancelled.is_set())
+            kept = deque[Job]()
+            for job in own:
+                if job.cancelled.is_set():
+                    job.said.put(None)
+                else:
+                    kept.append(job)
             if kept:
                 self._waiting[owner] = kept
             else:
