@@ -26,6 +26,11 @@ FLAGS = (
 MILLISECONDS = 30_000
 expect.set_options(timeout=MILLISECONDS)
 
+STARTING = """() => { window.hasStarted = false;
+const box = document.querySelector("#question");
+const look = () => { window.hasStarted ||= box.querySelector(".stop-button") !== null; };
+new MutationObserver(look).observe(box, {childList: true, subtree: true, attributes: true}); }"""
+
 
 class Visitor:
     """One page opened at `address`; `elsewhere` and `complaints` collect what must stay empty."""
@@ -156,18 +161,21 @@ class Visitor:
 
     def edit(self, number: int, question: str) -> str:
         """Changes the question of that turn (from 0) and waits for its answer."""
-        self.reword(number, question)
-        self.starts()
+        with self.starting():
+            self.reword(number, question)
         expect(self.page.locator("#chat [data-testid=user]")).to_have_count(number + 1)
         return self.answer()
 
-    def starts(self) -> None:
-        """Waits until an answer is being given."""
-        expect(self.page.locator("#question .stop-button")).to_be_visible()
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Waits until an answer has begun; the page is watched by itself, however quickly that is over."""
+        self.page.evaluate(STARTING)
+        yield
+        self.page.wait_for_function("window.hasStarted")
 
     def retry(self) -> str:
-        self.page.locator("#chat").get_by_label("Retry").last.click()
-        self.starts()
+        with self.starting():
+            self.page.locator("#chat").get_by_label("Retry").last.click()
         return self.answer()
 
     def undo(self) -> None:
@@ -179,13 +187,31 @@ class Visitor:
         self.page.locator("#draft").click()
         expect(self.page.locator("#download-markdown")).to_be_visible()
 
-    def section(self, number: int) -> str:
-        return self.page.locator(f"#section-{number} textarea").input_value()
+    def statement(self, section: str, number: int = 0) -> Locator:
+        """A row of the draft."""
+        return self.page.locator(f"[data-section={section}] .statement").nth(number)
 
-    def rewrite(self, number: int, text: str) -> None:
-        box = self.page.locator(f"#section-{number} textarea")
+    def section(self, name: str) -> str:
+        return "\n".join(self.page.locator(f"[data-section={name}] .text").all_inner_texts())
+
+    def decide(self, act: str, section: str, number: int = 0) -> None:
+        """Presses a button of a row ("accept", "reject", "reopen", "edit", "show")."""
+        self.statement(section, number).locator(f"[data-act={act}]").click()
+
+    def rewrite(self, section: str, text: str, number: int = 0) -> None:
+        self.decide("edit", section, number)
+        self.statement(section, number).locator("textarea").fill(text)
+        self.statement(section, number).locator("textarea").press("Enter")
+        expect(self.statement(section, number)).to_contain_text("written by you")
+
+    def add(self, section: str, text: str) -> None:
+        box = self.page.locator(f"[data-section={section}] .add")
         box.fill(text)
-        box.blur()
+        box.press("Enter")
+
+    def sign(self, status: str, name: str) -> None:
+        self.page.locator(".sign .name").fill(name)
+        self.page.locator(".sign").get_by_role("button", name=f"Sign as {status}").click()
 
     def download(self, kind: str) -> tuple[str, str]:
         """The name and the text of the file that the browser saves."""

@@ -46,6 +46,12 @@ def digest_of(path: Path) -> str:
     return digest(imaging.read(path, name="image 1"))
 
 
+def _half(image: Image, side: int, label: str) -> Box:
+    """The upper left (0) or right (1) quarter of a picture."""
+    half = image.columns / 2
+    return Box(side * half, 0, side * half + half, image.rows / 2, label, image.place)
+
+
 @dataclass
 class Echo:
     """Answers "image 1 is <digest>, turn 1: <question>", word by word with a pause after each.
@@ -139,10 +145,12 @@ class Echo:
         for each in wanted.sections:
             time.sleep(self.pause)
             words = self.reply or f"{each.title} of {self._digests(pictures)}."
-            statement = Statement(words, Source.SEEN, "seen in image 1")
+            seen = pictures[:1] if each.source == "model" else []
+            boxes = tuple(_half(one, len(sections) % 2, self.label) for one in seen)
+            statement = Statement(words, Source.SEEN, "seen in image 1", boxes)
             if told and each.name in told:
                 statement = Statement(told[each.name], Source.TOLD, "told by you")
-            sections.append(Section(each.name, each.title, (statement,), each.code))
+            sections.append(Section(each.name, each.title, (statement,), each.code, each.source == "model"))
             yield sections[-1]
         yield Report(template, wanted.title, tuple(sections), MODEL, "p", 0, images=tuple(images))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import fakes
 import minds
 import pytest
 from fakes import Echo, digest_of
+from playwright.sync_api import expect
 
 from chat_app import imaging, settings
 from chat_app.assistant import Assistant
@@ -63,12 +65,12 @@ def whole_visit(visitor: Any, mark: str) -> None:
     """Three questions, one stopped, one edited, a draft, a section rewritten, two downloads."""
     assert mark in visitor.ask("What is this?")
     assert "turn 2" in visitor.ask("Where is it?")
-    visitor.send("Say a great deal: " + "and more " * 200)
+    visitor.send("Say a great deal: " + "and more " * 400)
     assert "stopped" in visitor.stop()
     assert "turn 2: And how large is it?" in visitor.edit(1, "And how large is it?")
     visitor.draft()
-    assert mark in visitor.section(0)
-    visitor.rewrite(0, "Written by a person.")
+    assert mark in visitor.section("history")
+    visitor.rewrite("history", "Written by a person.")
     name, text = visitor.download("markdown")
     assert name == "draft-report.md"
     assert "Written by a person." in text and "DRAFT" in text
@@ -104,7 +106,7 @@ def test_nano_takes_a_held_out_film_from_file_to_draft(visit: Callable[..., Any]
     visitor.reword(1, "Where are both lungs?")
     visitor.says("left lung [2]")
     visitor.draft("Chest radiograph")
-    assert "film" in visitor.section(3).lower()
+    assert "film" in visitor.section("findings").lower()
     _, text = visitor.download("json")
     report = json.loads(text)
     assert report["status"] == "draft" and report["model"]["name"] == "nano"
@@ -126,12 +128,77 @@ def test_hostile_words_are_shown_and_nothing_of_them_runs(visit: Callable[..., A
     assert HOSTILE in visitor.ask(HOSTILE)
     visitor.page.get_by_text("What each sentence rests on").click()
     visitor.draft()
-    assert visitor.section(0) == HOSTILE
-    visitor.rewrite(0, f"{HOSTILE}\nAnother line.")
+    assert visitor.section("history") == HOSTILE
+    visitor.rewrite("history", f"{HOSTILE} Another line.")
     visitor.page.wait_for_timeout(500)
-    for place in ("#chat .message-wrap", "#basis", ".sources", "#draft-status"):
+    for place in ("#chat .message-wrap", "#basis", ".sections", ".standing"):
         assert visitor.page.locator(f"{place} :is(img[src=x], b, a, script, .katex)").count() == 0
     assert visitor.page.evaluate("window.hits") == 0
+    quiet(visitor)
+
+
+def test_a_draft_is_decided_about_row_by_row_and_signed(visit: Callable[..., Any], tmp_path: Path) -> None:
+    visitor = visit(Echo())
+    visitor.example("Abdomen, MR")
+    visitor.sees("image 1")
+    visitor.draft()
+    visitor.sign("final", "Dr. Ada Lin")
+    visitor.page.get_by_text("This report cannot be signed yet").wait_for()
+    visitor.decide("accept", "findings")
+    visitor.rewrite("impression", "No acute finding.")
+    expect(visitor.statement("impression").locator("ins").first).to_be_visible()
+    visitor.add("findings", "A small cyst.")
+    expect(visitor.statement("findings", 1)).to_contain_text("written by you")
+    visitor.decide("reject", "findings", 1)
+    visitor.sign("final", "Dr. Ada Lin")
+    expect(visitor.page.locator(".signatures")).to_contain_text("Signed as final by Dr. Ada Lin")
+    expect(visitor.page.locator("[data-act=edit]")).to_have_count(0)
+    report = json.loads(visitor.download("json")[1])
+    assert report["status"] == "final"
+    visitor.page.get_by_role("button", name="Begin an amendment").click()
+    visitor.rewrite("impression", "Small cyst.")
+    visitor.sign("amended", "Dr. Ada Lin")
+    expect(visitor.page.locator(".signatures")).to_contain_text("Signed as amended")
+    quiet(visitor)
+
+
+def test_a_draft_is_decided_about_without_a_mouse(visit: Callable[..., Any]) -> None:
+    visitor = visit(Echo())
+    visitor.example("Abdomen, MR")
+    visitor.sees("image 1")
+    visitor.draft()
+    row = visitor.statement("findings")
+    row.focus()
+    visitor.page.keyboard.press("a")
+    expect(row).to_have_attribute("data-review", "accepted")
+    expect(row).to_be_focused()
+    visitor.page.keyboard.press("u")
+    expect(row).to_have_attribute("data-review", "open")
+    visitor.page.keyboard.press("e")
+    expect(row.locator("textarea")).to_be_focused()
+    visitor.page.keyboard.press("Control+A")
+    visitor.page.keyboard.type("By hand.")
+    visitor.page.keyboard.press("Enter")
+    expect(row).to_have_attribute("data-review", "edited")
+    visitor.page.keyboard.press("ArrowDown")
+    expect(visitor.statement("impression")).to_be_focused()
+    visitor.page.keyboard.press("r")
+    expect(visitor.statement("impression")).to_have_attribute("data-review", "rejected")
+    quiet(visitor)
+
+
+def test_a_sentence_leads_to_its_box_and_a_box_to_its_sentence(visit: Callable[..., Any]) -> None:
+    visitor = visit(Echo())
+    visitor.example("Abdomen, MR")
+    visitor.sees("image 1")
+    visitor.draft()
+    visitor.shows(1)
+    visitor.statement("impression").get_by_role("button", name="Box 2").click()
+    expect(visitor.statement("impression")).to_have_class(re.compile("pointed"))
+    expect(visitor.page.locator(".label").first).to_have_text("half")
+    visitor.port.get_by_role("button", name="Box 1:").click()
+    expect(visitor.statement("findings")).to_have_class(re.compile("pointed"))
+    expect(visitor.statement("impression")).not_to_have_class(re.compile("pointed"))
     quiet(visitor)
 
 

@@ -255,7 +255,7 @@ def test_a_waiting_question_can_be_taken_back(llava: Engine) -> None:
     for each in long:
         each.cancelled.set()
     until(lambda: not llava.busy)
-    assert waiting.said.empty() and not waiting.row.written
+    assert done(waiting) == "" and not waiting.row.written
 
 
 def test_from_many_threads_at_once_everybody_gets_their_own_answer(llava: Engine) -> None:

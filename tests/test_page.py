@@ -44,7 +44,7 @@ from chat_app.records import (
     Turn,
 )
 from chat_app.settings import Settings
-from chat_app.ui import chat, components, examples, intake, report, viewer, words
+from chat_app.ui import chat, components, examples, intake, sheet, viewer, words
 from chat_app.ui.desk import Desk
 from chat_app.ui.loading import Loading
 from chat_app.ui.page import DELETE, Page, private_folder
@@ -110,8 +110,20 @@ def test_messages_come_from_the_record() -> None:
 
 def test_a_draft_says_its_status_and_what_rests_on_nothing() -> None:
     unsupported = Statement("Stable.", Source.UNSUPPORTED, "no basis")
-    shown = report.standing(Report("g", "G", (Section("f", "F", (unsupported,)),), MODEL, "p", 0))
-    assert "Status: draft" in shown and "not for clinical use" in shown and "Stable." in shown
+    draft = Report("g", "G", (Section("f", "F", (unsupported,)),), MODEL, "p", 0)
+    shown = sheet.value(Desk(), draft, sheet.standing(draft))
+    assert "Status: draft" in shown["standing"] and "not for clinical use" in shown["standing"]
+    assert shown["sections"][0]["statements"][0]["source"] == "unsupported"
+    assert "resting on nothing" in shown["hindrances"][0]
+
+
+def test_only_statements_of_the_draft_can_be_named() -> None:
+    draft = Report("g", "G", (Section("f", "F", (Statement("A.", Source.SEEN, "seen"),)),), MODEL, "p", 0)
+    assert sheet.place(draft, {"section": "f", "statement": 0}) == ("f", 0)
+    for name, number in (("", 0), ("x", 0), ("f", 1), ("f", "0"), ("f", None)):
+        said = {"section": name, "statement": number}
+        with pytest.raises(InputError, match="not in this draft"):
+            sheet.place(draft, said)
 
 
 # The desk

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chat_app import prompts
 from chat_app.errors import InputError
@@ -137,37 +135,3 @@ def test_a_contradicting_file_is_named() -> None:
         "radiography of the hand) are outside what the report 'Chest radiograph' is for."
     )
     assert draft.mismatch(prompts.template("general"), [image("MR", "BRAIN")]) == ""
-
-
-def test_edited_lines_become_the_users_and_others_keep_their_source() -> None:
-    changed = draft.edited(report(), "findings", "Heart normal.\nLungs clear.\nNo effusion.")
-    assert [(each.text, each.basis) for each in changed.sections[1].statements] == [
-        ("Heart normal.", "written by you"),
-        ("Lungs clear.", "seen in image 1"),
-        ("No effusion.", "written by you"),
-    ]
-    assert changed.sections[0] == report().sections[0]
-    assert changed.status == "draft"
-
-
-def test_a_line_the_user_repeats_is_the_models_only_as_often_as_it_wrote_it() -> None:
-    changed = draft.edited(report(), "findings", "Lungs clear.\n" * 3)
-    sources = [each.source for each in changed.sections[1].statements]
-    assert sources == [Source.SEEN, Source.SEEN, Source.TOLD]
-
-
-def test_an_unknown_section_cannot_be_edited() -> None:
-    with pytest.raises(InputError, match="no section 'x'"):
-        draft.edited(report(), "x", "")
-
-
-def test_a_section_can_be_emptied() -> None:
-    assert draft.edited(report(), "findings", " \n").sections[1].statements == ()
-
-
-@given(st.lists(st.sampled_from(["Heart large.", "Lungs clear.", "New.", "", " x "])).map("\n".join))
-def test_an_edit_keeps_every_line_and_made_twice_changes_nothing(text: str) -> None:
-    once = draft.edited(report(), "findings", text)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    assert [each.text for each in once.sections[1].statements] == lines
-    assert draft.edited(once, "findings", once.sections[1].text).sections == once.sections

@@ -13,14 +13,13 @@ from chat_app import prompts
 from chat_app.errors import InputError
 from chat_app.grounding.statements import fixed, listed, said, told
 from chat_app.prompts import SectionTemplate, Template
-from chat_app.records import Box, Image, Report, Section, Source, Statement
+from chat_app.records import Box, Image, Section, Source, Statement
 from chat_app.reports.technique import NOT_PROVIDED, describe, technique
 
 # "Other" and "secondary capture" say how a file came about, not what it shows (PS3.3 C.7.3.1.1.1).
 SILENT = ("OT", "SC")
 
 NOTICE = "DRAFT — not for clinical use"
-BY_HAND = "written by you"
 
 # A bullet or number before a finding, a heading the model repeats, and box numbers: the boxes stay attached.
 BULLET = re.compile(r"^\s*(?:[-*•]\s+|\d{1,2}[.)]\s+)")
@@ -83,34 +82,8 @@ def mismatch(template: Template, images: Sequence[Image]) -> str:
     return f"By what the files state, {named} {be} outside what the report {template.title!r} is for."
 
 
-def edited(report: Report, section: str, text: str) -> Report:
-    """The report with that section reading `text`; lines that did not change keep what they rest on.
-
-    Raises:
-        InputError: the report has no such section.
-    """
-    if section not in (each.name for each in report.sections):
-        raise InputError(f"This report has no section {section!r}.")
-    sections = (
-        replace(each, statements=_rewritten(each, text)) if each.name == section else each
-        for each in report.sections
-    )
-    return replace(report, sections=tuple(sections))
-
-
-def _rewritten(section: Section, text: str) -> tuple[Statement, ...]:
-    left = list(section.statements)
-    statements = []
-    for line in told(text, BY_HAND):
-        same = next((each for each in left if each.text == line.text), None)
-        if same:
-            left.remove(same)
-        statements.append(same or line)
-    return tuple(statements)
-
-
 def _section(section: SectionTemplate, statements: tuple[Statement, ...]) -> Section:
-    return Section(section.name, section.title, statements, section.code)
+    return Section(section.name, section.title, statements, section.code, section.source == "model")
 
 
 def _headless(text: str, title: str) -> str:

@@ -13,10 +13,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from chat_app.records import NAME, Answer, Box, Conversation, Image, Report, Turn
+from chat_app.reports import marks
 
 if TYPE_CHECKING:
     from chat_app.dicomweb import Found
     from chat_app.ui.slices import Lease
+
+ANSWER, DRAFT = "answer", "draft"
 
 
 @dataclass(eq=False)
@@ -27,6 +30,8 @@ class Desk:
     beside: of the one it is compared with. cut: the plane the one on show is cut anew in, "" as it came.
     frames: which frame of each picture was looked at last. moves: grows when the viewer has to turn to it.
     keys: places of the key images, "image 1, slice 5". region: what the next question is about.
+    reads: whose boxes lie on the pictures, the last answer's or the draft's. pointed: the statement of the
+    draft that is shown, as section and number, or None.
     adapter: the one that answers, None for that of the settings.
     unsearched: pictures as they came, by name, in which no name was looked for yet.
     notes: what was said when files were opened. folder: where the uploads lie while pictures need them.
@@ -44,6 +49,8 @@ class Desk:
     moves: int = 0
     keys: tuple[str, ...] = ()
     region: Box | None = None
+    reads: str = ANSWER
+    pointed: marks.Place | None = None
     adapter: str | None = None
     unsearched: dict[str, Image] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -146,10 +153,28 @@ class Desk:
         """Makes this the turn of that number (from 0); whatever came after it is gone."""
         self.conversation = self.conversation.before(number).with_turn(turn)
         self.fresh, self.region = (), None
+        self.reads, self.pointed = ANSWER, None
         boxed = [box.image for box in turn.answer.boxes if whose(box.image) in self.names]
         if boxed and self.place(self.shown) not in boxed:
             place = min(boxed, key=lambda each: (whose(each) != self.shown, self.names.index(whose(each))))
             self.show(whose(place), self.frame_of(place))
+
+    def point(self, section: str, number: int) -> None:
+        """Turns the viewer to what a statement of the draft was seen in, and to its boxes."""
+        if self.report is None or (place := self.report.section(section)) is None:
+            return
+        self.reads, self.pointed = DRAFT, (section, number)
+        seen = [box.image for box in place.statements[number].boxes] or list(self.report.images)
+        here = [each for each in seen if whose(each) in self.names]
+        if here and self.place(self.shown) not in here:
+            self.show(whose(here[0]), self.frame_of(here[0]))
+
+    def press(self, number: object) -> None:
+        """Points at the statement of the draft that the box of this number belongs to, if any."""
+        if self.report is None or self.reads != DRAFT:
+            return
+        places = marks.numbers(self.report).items()
+        self.pointed = next((place for place, numbers in places if number in numbers), self.pointed)
 
     def clear(self) -> None:
         """An empty desk; what was being generated ends, no frame can be fetched, the uploads are deleted."""
@@ -217,8 +242,17 @@ class Desk:
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        """The last answer's boxes, in the order of their numbers."""
+        """The boxes of the last answer, or of the draft, in the order of their numbers."""
+        if self.reads == DRAFT:
+            return marks.boxes(self.report) if self.report else ()
         return self.answer.boxes if self.answer else ()
+
+    @property
+    def pressed(self) -> int:
+        """The number of the box whose label stands open: the first of the statement that is shown."""
+        if self.report is None or self.pointed is None:
+            return 0
+        return next(iter(marks.numbers(self.report).get(self.pointed, ())), 0)
 
 
 def whose(place: str) -> str:

@@ -24,7 +24,7 @@ from chat_app import imaging
 from chat_app.dicomweb import Server
 from chat_app.errors import SetupError
 from chat_app.settings import Settings
-from chat_app.ui import chat, examples, intake, look, picker, report, viewer
+from chat_app.ui import chat, examples, hand, intake, look, picker, report, viewer
 from chat_app.ui.desk import Desk
 from chat_app.ui.faults import Blocks, told
 from chat_app.ui.loading import Loading
@@ -74,7 +74,7 @@ class Page:
         # Not inside the layout: a component made there, if only for an update, would be laid out too.
         empty = Desk()
         self.whole = list(self.render(empty))
-        self.turning = list(self.turned(empty))
+        self.turning = list(self.hand.turned(empty))
         self.listed = list(self.picker.render(empty))
         self.besides = list(self.answered(empty))
         self.said = [*self.chat.at_rest(empty), *self.besides]
@@ -84,7 +84,8 @@ class Page:
         with self.demo:
             self._wire_pictures()
             self._wire_archive()
-            self._wire_viewer()
+            self.hand.wire(self.desk, self.turning)
+            self._wire_caution()
             self._wire_chat()
             self._wire_report()
             parts = [self.status, self.fetched, self.chat.adapter, self.timer]
@@ -157,6 +158,7 @@ class Page:
             with gr.Column(scale=5, min_width=320, elem_id="draft-column"):
                 self.report = report.Pane(self.assistant, self.loading)
         self.timer = gr.Timer(0.5)
+        self.hand = hand.Hand(self.viewer, self.chat, self.report)
 
     def render(self, desk: Desk) -> Update:
         """The whole page as this desk has it."""
@@ -198,57 +200,7 @@ class Page:
             for name in intake.search(desk):
                 yield {self.viewer.caption: f"Looking for names burnt into {name} …"}
         # Not the whole page: an answer may be under way that waited for this.
-        yield self.turned(desk)
-
-    def turned(self, desk: Desk) -> Update:
-        """What changes with the picture on show."""
-        return self.viewer.render(desk) | self.chat.caution.render(desk)
-
-    def show(self, desk: Desk, name: str) -> Update:
-        if name in desk.names:
-            desk.show(name)
-        return self.turned(desk)
-
-    def view(self, desk: Desk, event: gr.EventData) -> None:
-        """Which frame is looked at: a question is about that one. A cut anew has no frame of the file."""
-        said = viewer.said(event)
-        with told():
-            if not said.get("cut"):
-                image, frame = viewer.place(desk, said)
-                desk.frames[image.name] = frame
-
-    def region(self, desk: Desk, event: gr.EventData) -> Update:
-        """Takes over what was drawn, or takes it away."""
-        said = viewer.said(event)
-        with told():
-            desk.region = viewer.region(desk, said) if said else None
-        return {self.viewer.picture: self.viewer.value(desk), self.chat.region: self.chat.drawn(desk)}
-
-    def mark(self, desk: Desk, event: gr.EventData) -> Update:
-        with told():
-            image, frame = viewer.place(desk, viewer.said(event))
-            desk.mark(image.name, frame)
-        return {self.viewer.picture: self.viewer.value(desk)}
-
-    def visit(self, desk: Desk, event: gr.EventData) -> Update:
-        """Shows a key image of another picture."""
-        with told():
-            image, frame = viewer.place(desk, viewer.said(event))
-            desk.show(image.name, frame)
-        return self.turned(desk)
-
-    def cut(self, desk: Desk, event: gr.EventData) -> Update:
-        self.viewer.cut(desk, str(viewer.said(event).get("name")))
-        return {self.viewer.picture: self.viewer.value(desk)}
-
-    def compare(self, desk: Desk, event: gr.EventData) -> Update:
-        name = viewer.said(event).get("item")
-        desk.beside = name if name in desk.names and name != desk.shown else ""
-        return {self.viewer.picture: self.viewer.value(desk)}
-
-    def renew(self, desk: Desk) -> Update:
-        """The viewer once more, under new addresses where the old ones have expired."""
-        return {self.viewer.picture: self.viewer.value(desk)}
+        yield self.hand.turned(desk)
 
     def looked(self, desk: Desk) -> Update:
         self.chat.caution.looked(desk)
@@ -301,8 +253,6 @@ class Page:
         self.installed.click(self.example, [desk, self.installed], whole, api_name="example", **OPENING)
         fetch = functools.partial(self.example, shelf=examples.FETCHED)
         self.fetched.click(fetch, [desk, self.fetched], whole, api_visibility="private", **OPENING)
-        choice = self.viewer.choice
-        choice.input(self.show, [desk, choice], self.turning, **QUIET)
 
     def _wire_archive(self) -> None:
         pane, desk = self.picker, self.desk
@@ -310,15 +260,8 @@ class Page:
         pane.open.click(self.fetch, [desk, pane.studies], self.whole, **QUIET)
         pane.halt.click(pane.stop, desk, None, queue=False, **QUIET)
 
-    def _wire_viewer(self) -> None:
-        picture, desk, caution = self.viewer.picture, self.desk, self.chat.caution
-        picture.view(self.view, desk, None, queue=False, **QUIET)
-        picture.region(self.region, desk, [picture, self.chat.region], queue=False, **QUIET)
-        picture.mark(self.mark, desk, picture, queue=False, **QUIET)
-        picture.plane(self.cut, desk, picture, **QUIET)
-        picture.compare(self.compare, desk, picture, queue=False, **QUIET)
-        picture.visit(self.visit, desk, self.turning, queue=False, **QUIET)
-        picture.expired(self.renew, desk, picture, queue=False, **QUIET)
+    def _wire_caution(self) -> None:
+        caution, desk = self.chat.caution, self.desk
         caution.look.click(self.looked, desk, self.whole, **QUIET)
         caution.leave.click(self.leave, desk, self.whole, **QUIET)
 
@@ -341,15 +284,13 @@ class Page:
 
     def _wire_report(self) -> None:
         pane, desk = self.report, self.desk
-        texts = [desk, *pane.boxes]
         known = [desk, pane.template, *pane.fields.values()]
-        pane.button.click(pane.draft, known, self.drafted, api_name="draft", **MODEL)
+        drafted = pane.button.click(pane.draft, known, self.drafted, api_name="draft", **MODEL)
+        drafted.then(self.hand.turned, desk, self.turning, **QUIET)
         pane.halt.click(pane.stop, desk, None, queue=False, **QUIET)
-        for number, (box, basis) in enumerate(pane.slots):
-            box.blur(functools.partial(pane.edit, number), [desk, box], basis, **QUIET)
-        markdown = pane.markdown.click(pane.as_markdown, texts, pane.text, api_name="markdown", **SOFT)
+        markdown = pane.markdown.click(pane.as_markdown, desk, pane.text, api_name="markdown", **SOFT)
         markdown.success(None, pane.text, None, js=report.save("md"))
-        json = pane.json.click(pane.as_json, texts, pane.text, api_name="json", **SOFT)
+        json = pane.json.click(pane.as_json, desk, pane.text, api_name="json", **SOFT)
         json.success(None, pane.text, None, js=report.save("json"))
 
 

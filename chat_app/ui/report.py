@@ -1,12 +1,12 @@
-"""The draft on the page: one box a section with its sources beneath, edited by hand, taken away as a file.
+"""The draft on the page: made section by section, decided about row by row, signed, taken away as a file.
 
-It decides nothing about a report: the assistant drafts, the person at the page edits, an exporter writes.
+It decides nothing about a report: the assistant drafts, the person at the page decides, an exporter writes.
 """
 
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -15,22 +15,24 @@ from chat_app import prompts
 from chat_app.errors import InputError
 from chat_app.exporters import json as json_exporter
 from chat_app.exporters import markdown as markdown_exporter
-from chat_app.exporters.markdown import inert
-from chat_app.records import Report, Section
-from chat_app.reports.draft import NOTICE, edited
-from chat_app.ui.desk import Desk
+from chat_app.records import ModelId, Remark, Report, Section, Status
+from chat_app.reports import decide, status
+from chat_app.ui import sheet
+from chat_app.ui.desk import DRAFT, Desk
 from chat_app.ui.faults import told
 from chat_app.ui.loading import Loading
-from chat_app.ui.words import sources
 
 if TYPE_CHECKING:
     from chat_app.assistant import Assistant
 
 Update = dict[Any, Any]
+Said = Mapping[str, Any]
+Change = Callable[[Report, Said], Report]
 
 NO_DRAFT = "No draft yet. It will be made from your pictures and from what you write above."
+NOT_HERE = "There is no draft yet: draft one first."
 
-# The text is made on the server from the edited sections; only the browser makes a file of it.
+# The text is made on the server from the report as decided; only the browser makes a file of it.
 SAVE = """(text) => {
   if (!text) return;
   const link = document.createElement("a");
@@ -54,8 +56,7 @@ class Pane:
         with gr.Row():
             self.button = gr.Button("Draft report", variant="primary", elem_id="draft")
             self.halt = gr.Button("Stop", visible=False, elem_id="stop-draft")
-        self.banner = gr.Markdown(NO_DRAFT, latex_delimiters=[], elem_id="draft-status")
-        self.slots = [self._slot(number) for number in range(self._most())]
+        self.sheet = sheet.component()
         with gr.Row(visible=False) as self.downloads:
             self.markdown = gr.Button("Download Markdown", size="sm", elem_id="download-markdown")
             self.json = gr.Button("Download JSON", size="sm", elem_id="download-json")
@@ -66,38 +67,37 @@ class Pane:
         every = (each for template in self.templates.values() for each in template.sections)
         return list({each.name: each.label or each.title for each in every if each.source != "model"}.items())
 
-    def _most(self) -> int:
-        return max(len(template.sections) for template in self.templates.values())
-
-    def _slot(self, number: int) -> tuple[gr.Textbox, gr.Markdown]:
-        box = gr.Textbox(visible=False, lines=1, max_lines=12, autoscroll=False, elem_id=f"section-{number}")
-        return box, gr.Markdown(visible=False, latex_delimiters=[], elem_classes="sources")
-
-    @property
-    def boxes(self) -> list[gr.Textbox]:
-        return [box for box, _ in self.slots]
-
     def draft(self, desk: Desk, template: str, *said: str) -> Iterator[Update]:
-        """Streams the sections of a new draft into their boxes."""
+        """Streams the sections of a new draft onto the sheet."""
         with told(), desk.working("draft") as stop:
-            yield {**self._filled(()), **self._busy(True), self.banner: "Drafting …"}
+            yield {**self._coming(desk, template, (), "Drafting …"), **self._busy(True)}
             while not self.loading.wait(0.5):
-                yield {self.banner: "The model is still being loaded; the draft waits for it."}
+                waits = "The model is still being loaded; the draft waits for it."
+                yield self._coming(desk, template, (), waits)
             while desk.unsearched and not stop.wait(0.1):
-                yield {self.banner: "The pictures are being searched for names; the draft waits for it."}
+                waits = "The pictures are being searched for names; the draft waits for it."
+                yield self._coming(desk, template, (), waits)
             known = self._known(template, said)
             shown = [desk.place(name) for name in desk.names]
             parts = self.assistant.draft(
                 desk.conversation, template, told=known, images=shown, adapter=desk.adapter, stop=stop
             )
-            for number, part in enumerate(parts):
+            sections: dict[str, Section] = {}
+            for part in parts:
                 if not desk.owns("draft", stop):
                     break
                 if isinstance(part, Report):
-                    desk.report = part
+                    desk.report, desk.reads, desk.pointed = part, DRAFT, None
                 else:
-                    yield self._section(number, part)
+                    sections[part.name] = part
+                    yield self._coming(desk, template, tuple(sections.values()), "Drafting …")
         yield self.render(desk)
+
+    def _coming(self, desk: Desk, template: str, sections: tuple[Section, ...], words: str) -> Update:
+        """A draft on its way: what is there of it, and nothing to decide yet."""
+        title = self.templates[template].title if template in self.templates else ""
+        report = Report(template, title, sections, ModelId("", ""), "", 0, status=Status.ERROR)
+        return {self.sheet: sheet.value(desk, report, words)}
 
     def _known(self, template: str, said: Sequence[str]) -> dict[str, str]:
         """What was typed for the sections that this template leaves to the person."""
@@ -108,66 +108,76 @@ class Pane:
     def stop(self, desk: Desk) -> None:
         desk.stop("draft")
 
-    def edit(self, number: int, desk: Desk, text: str) -> Update:
-        """Takes over what was typed into a section, and says which sentences are now the person's own."""
-        basis = self.slots[number][1]
-        if desk.report is None or number >= len(desk.report.sections):
-            return {basis: ""}
-        desk.report = edited(desk.report, desk.report.sections[number].name, text)
-        return {basis: sources(desk.report.sections[number].statements)}
+    def change(self, desk: Desk, said: Said, make: Change) -> Update:
+        """What the person decided, done to the draft; a fault is told and changes nothing."""
+        with told():
+            desk.report = make(_there(desk), said)
+        return self.written(desk)
 
-    def as_markdown(self, desk: Desk, *texts: str) -> str:
-        return markdown_exporter.export(self._edited(desk, texts))
+    def sign(self, desk: Desk, said: Said) -> Update:
+        """Makes the report what the person says, in the name that the person gives."""
 
-    def as_json(self, desk: Desk, *texts: str) -> str:
-        return json_exporter.export(self._edited(desk, texts))
+        def signed(report: Report, said: Said) -> Report:
+            return status.signed(report, _status(said), str(said.get("name", "")), self.remarks(desk))
 
-    def _edited(self, desk: Desk, texts: Sequence[str]) -> Report:
-        if desk.report is None:
-            raise InputError("There is no draft to take away yet: draft one first.")
-        for section, text in zip(desk.report.sections, texts, strict=False):
-            desk.report = edited(desk.report, section.name, text)
-        return desk.report
+        return self.change(desk, said, signed)
+
+    def show(self, desk: Desk, said: Said) -> None:
+        """Points at a statement: the viewer turns to what it was seen in."""
+        with told():
+            desk.point(*sheet.place(desk.report, said))
+
+    def remarks(self, desk: Desk) -> tuple[Remark, ...]:
+        """What the checks find in the draft as it stands."""
+        return ()
+
+    def as_markdown(self, desk: Desk) -> str:
+        return markdown_exporter.export(_there(desk))
+
+    def as_json(self, desk: Desk) -> str:
+        return json_exporter.export(_there(desk))
+
+    def written(self, desk: Desk) -> Update:
+        """The sheet as this desk has it."""
+        words = sheet.standing(desk.report) if desk.report else NO_DRAFT
+        return {self.sheet: sheet.value(desk, desk.report, words, self.remarks(desk))}
 
     def render(self, desk: Desk) -> Update:
         """Every component of the pane as this desk has it."""
-        sections = desk.report.sections if desk.report else ()
         return {
-            **self._filled(sections),
+            **self.written(desk),
             **self._busy(False),
-            self.banner: standing(desk.report) if desk.report else NO_DRAFT,
-            self.downloads: gr.Row(visible=bool(sections)),
-        }
-
-    def _filled(self, sections: Sequence[Section]) -> Update:
-        update: Update = {}
-        for number, (box, basis) in enumerate(self.slots):
-            if number < len(sections):
-                update |= self._section(number, sections[number])
-            else:
-                update |= {box: gr.Textbox(value="", visible=False), basis: gr.Markdown("", visible=False)}
-        return update
-
-    def _section(self, number: int, section: Section) -> Update:
-        box, basis = self.slots[number]
-        return {
-            box: gr.Textbox(value=section.text, label=section.title, visible=True),
-            basis: gr.Markdown(sources(section.statements), visible=True),
+            self.downloads: gr.Row(visible=desk.report is not None),
         }
 
     def _busy(self, working: bool) -> Update:
         return {self.button: gr.Button(interactive=not working), self.halt: gr.Button(visible=working)}
 
 
+def _there(desk: Desk) -> Report:
+    if desk.report is None:
+        raise InputError(NOT_HERE)
+    return desk.report
+
+
+def _status(said: Said) -> Status:
+    wanted = said.get("status")
+    if wanted not in list(Status):
+        raise InputError("A report is signed as what the page offers: choose one of these.")
+    return Status(str(wanted))
+
+
+# What the browser tells of the sheet, by the name of the event.
+CHANGES: dict[str, Change] = {
+    "decide": sheet.decided,
+    "reword": lambda report, said: decide.edit(report, *sheet.place(report, said), str(said.get("text", ""))),
+    "insert": lambda report, said: decide.add(report, str(said.get("section")), str(said.get("text", ""))),
+    "answer": lambda report, said: decide.answer(report, str(said.get("key")), str(said.get("text", ""))),
+    "fill": lambda report, said: decide.fill(report, str(said.get("name")), str(said.get("text", ""))),
+    "amend": lambda report, said: status.amendment(report),
+}
+
+
 def save(ending: str) -> str:
     """The script by which the browser saves the draft's text as a file; no name of anyone is in its own."""
     return string.Template(SAVE).substitute(ending=ending)
-
-
-def standing(report: Report) -> str:
-    """The line above a draft: its status, what it was made from, and what is wrong with it."""
-    pictures = ", ".join(report.images) or "no picture"
-    lines = [f"**Status: {inert(report.status)}**, from {inert(pictures)}. {NOTICE}."]
-    lines += [f"⚠ {inert(warning)}" for warning in report.warnings]
-    lines += [f"⚠ Rests on nothing: {inert(each.text)}" for each in report.unsupported]
-    return "\n\n".join(lines)

@@ -35,6 +35,7 @@ NOTHING: dict[str, Any] = {
     "earlier": "",
     "aligned": False,
     "moves": 0,
+    "pressed": 0,
 }
 
 
@@ -144,6 +145,7 @@ class Pane:
             "region": _box(desk, desk.region, 0) if desk.region else None,
             "keys": [{"image": whose(key), "frame": desk.frame_of(key), "words": key} for key in desk.keys],
             "moves": desk.moves,
+            "pressed": desk.pressed,
             "made": made,
         }
 

@@ -15,6 +15,7 @@
  * @property {() => void} changed  frame, look or tool is another now
  * @property {(port: Port) => void} turned  another frame was asked for
  * @property {(port: Port, region: Corners | null) => void} region
+ * @property {(number: number) => void} pressed  a box was chosen by its number
  * @property {(port: Port) => void} expired  the address is not valid any more
  * @property {(port: Port) => void} taken  the port was touched or focused
  */
@@ -29,7 +30,7 @@ class Port {
     this.events = events;
     this.canvas = root.querySelector("canvas");
     this.context = this.canvas.getContext("2d", { alpha: false });
-    this.labels = new Labels(root, () => events.region(this, null));
+    this.labels = new Labels(root, () => events.region(this, null), events.pressed);
     this.raster = new Raster();
     this.item = null;
     this.slices = null;
@@ -220,7 +221,8 @@ class Port {
 
 /** The numbers of the boxes as buttons, the label of the one pressed, and the button that takes a region away. */
 class Labels {
-  constructor(root, erase) {
+  constructor(root, erase, pressed) {
+    this.pressed = pressed;
     this.root = root.querySelector(".labels");
     this.words = root.querySelector(".label");
     this.eraser = root.querySelector(".erase");
@@ -261,6 +263,7 @@ class Labels {
   _press(number) {
     this.open = this.open === number ? 0 : number;
     this._tell();
+    if (this.open) this.pressed(number);
   }
 
   _tell() {

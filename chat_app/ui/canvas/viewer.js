@@ -13,6 +13,7 @@
  * @property {({image: string, frame: number} & Corners) | null} region
  * @property {{image: string, frame: number, words: string}[]} keys
  * @property {number} moves  grows when the server wants the frame it names to be shown
+ * @property {number} pressed  the number of the box whose label is to stand open, 0 for none
  * @property {number} made  when the server made it, in microseconds; answers may overtake each other
  */
 
@@ -25,7 +26,7 @@ class Viewer {
   constructor(root, tell) {
     this.root = root;
     this.tell = tell;
-    this.value = { item: null, beside: null, boxes: [], keys: [], others: [], planes: [], moves: 0, made: 0 };
+    this.value = { item: null, beside: null, boxes: [], keys: [], others: [], planes: [], moves: 0, pressed: 0, made: 0 };
     this.isLinked = true;
     this.shift = 0;
     this.ending = new AbortController();
@@ -58,6 +59,7 @@ class Viewer {
     this._together(() => [value.item, value.beside].forEach((item, index) => this._open(index, item)));
     if (value.item && value.moves !== before.moves) main.go(value.item.frame);
     if (before.beside?.base !== value.beside?.base || before.item?.base !== value.item?.base) this._align(main, beside);
+    if (value.pressed !== before.pressed) this.ports.forEach((port) => (port.labels.open = value.pressed));
     this._annotate();
     this._drawTools();
   }
@@ -75,6 +77,7 @@ class Viewer {
       changed: () => this._drawPlace(),
       turned: (port) => this._turned(port),
       region: (port, region) => this._region(port, region),
+      pressed: (number) => this.tell.box({ number }),
       expired: (port) => this._expired(port),
       taken: (port) => this._activate(port),
     });
@@ -346,6 +349,7 @@ function withTable(look) {
 const viewer = new Viewer(element.querySelector(".viewer"), {
   view: (place) => trigger("view", place),
   region: (region) => trigger("region", region),
+  box: (box) => trigger("box", box),
   mark: (place) => trigger("mark", place),
   plane: (name) => trigger("plane", { name }),
   compare: (item) => trigger("compare", { item }),

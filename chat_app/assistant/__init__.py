@@ -8,57 +8,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chat_app import memory, prompts, subject
+from chat_app import __version__, prompts, subject
+from chat_app.assistant.speaker import PROMPT, Speaker, Spoken
 from chat_app.errors import BadQuestion, InputError
-from chat_app.grounding import boxes as grounding
-from chat_app.grounding import statements
-from chat_app.imaging.view import block, chosen, look
+from chat_app.imaging.view import chosen
 from chat_app.models import cards
-from chat_app.records import (
-    Answer,
-    Box,
-    Conversation,
-    ModelId,
-    Report,
-    Section,
-    Statement,
-    View,
-    Waiting,
-)
+from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Statement, Waiting
 from chat_app.reports import draft as drafting
 from chat_app.settings import Settings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import BaseMessage
-
-PROMPT, REGION = "answer", "region"
-CUT = "The answer reached its longest length and breaks off there: ask for the rest, or for less."
-FROM_REGION = "computed from the region you drew and the model's boxes"
-
-
-@dataclass
-class _Spoken:
-    """One pass of the model over its pictures, while it is being collected."""
-
-    images: tuple[str, ...]
-    adapter: str = ""
-    asked: str = ""
-    raw: str = ""
-    text: str = ""
-    boxes: tuple[Box, ...] = ()
-    statements: tuple[Statement, ...] = ()
-    warnings: tuple[str, ...] = ()
-    views: tuple[View, ...] = ()
-    logprobs: tuple[float, ...] = ()
-    fixed: bool = False
-    cut: bool = False
-    stopped: bool = False
-    fullness: float = 0.0
-    timings: dict[str, float] = field(default_factory=dict)
 
 
 class Assistant:
@@ -78,6 +41,12 @@ class Assistant:
         with self._loading:
             if self._model is None:
                 self._model, self._id = cards.load(self.card, self.settings, progress or (lambda _: None))
+
+    @property
+    def _speaker(self) -> Speaker:
+        self.load()
+        assert self._model is not None
+        return Speaker(self._model, self.card, self.settings)
 
     @property
     def adapters(self) -> tuple[str, ...]:
@@ -122,12 +91,12 @@ class Assistant:
         names = self._about(conversation, question, images)
         subject.check_region(conversation, region, names)
         began = time.perf_counter()
-        spoken: list[_Spoken] = []
+        spoken: list[Spoken] = []
         for group in self._groups(names):
             yield from self._heading(group, names, spoken)
             found = sum(len(s.boxes) for s in spoken)
-            spoken.append(_Spoken(group, self._adapter(adapter)))
-            yield from self._speak(conversation, question, spoken[-1], found, stop, region)
+            spoken.append(Spoken(group, self._adapter(adapter)))
+            yield from self._speaker.speak(conversation, question, spoken[-1], found, stop, region)
             if spoken[-1].stopped:
                 break
         yield self._answer(spoken, names, time.perf_counter() - began)
@@ -189,6 +158,8 @@ class Assistant:
             images=names,
             warnings=tuple(warnings),
             timings={"total": time.perf_counter() - began},
+            hashes={image.place: image.sha256 for image in pictures},
+            application=__version__,
         )
 
     def _section(
@@ -203,8 +174,8 @@ class Assistant:
         kept: list[Statement] = []
         warnings: list[str] = []
         for group in self._groups(names):
-            spoken = _Spoken(group, adapter)
-            for _ in self._speak(conversation, question, spoken, 0, stop):
+            spoken = Spoken(group, adapter)
+            for _ in self._speaker.speak(conversation, question, spoken, 0, stop):
                 pass
             written = (
                 drafting.from_program(section, spoken.text)
@@ -215,7 +186,7 @@ class Assistant:
             warnings += spoken.warnings
             if spoken.stopped:
                 break
-        return Section(section.name, section.title, tuple(kept), section.code), tuple(warnings)
+        return replace(written, statements=tuple(kept)), tuple(warnings)
 
     def _check(self, question: str) -> None:
         if not question.strip():
@@ -256,115 +227,12 @@ class Assistant:
         return [(name,) for name in names] if self.card.contract.most_images == 1 else [names]
 
     def _heading(
-        self, group: tuple[str, ...], names: tuple[str, ...], spoken: list[_Spoken]
+        self, group: tuple[str, ...], names: tuple[str, ...], spoken: list[Spoken]
     ) -> Iterator[str]:
         if len(group) < len(names):
             yield f"{chr(10) if spoken else ''}{group[0].capitalize()}: "
 
-    def _speak(
-        self,
-        conversation: Conversation,
-        question: str,
-        spoken: _Spoken,
-        found: int,
-        stop: threading.Event | None,
-        region: Box | None = None,
-    ) -> Iterator[str | Waiting]:
-        """Streams one pass into `spoken`; `found` boxes were numbered before it."""
-        self.load()
-        assert self._model is not None
-        if stop is not None and stop.is_set():
-            spoken.stopped, spoken.timings["view"] = True, 0.0
-            return
-        began = time.perf_counter()
-        spoken.asked = self._asked(conversation, question, region)
-        sent = self._sent(conversation, spoken)
-        stream = self._model.stream(sent, owner=conversation.owner, adapter=spoken.adapter)
-        spoken.timings["view"] = time.perf_counter() - began
-        form, shown = self.card.contract.boxes, ""
-        for chunk in stream:
-            if before := chunk.response_metadata.get("waiting"):
-                yield Waiting(before[0])
-            else:
-                spoken.timings.setdefault("first token", time.perf_counter() - began)
-            spoken.raw += str(chunk.text)
-            spoken.fixed |= bool(chunk.response_metadata.get("fixed"))
-            spoken.cut |= bool(chunk.response_metadata.get("truncated"))
-            spoken.logprobs += tuple(chunk.response_metadata.get("logprobs", ()))
-            text = grounding.readable(spoken.raw, spoken.views, spoken.images, form)
-            if fresh := text[len(shown) :]:
-                shown = text
-                yield grounding.renumbered(fresh, found)
-            if stop is not None and stop.is_set():
-                spoken.stopped = True
-                # Closing the stream is what ends the generating thread.
-                stream.close()  # type: ignore[attr-defined]
-                break
-        spoken.timings["total"] = time.perf_counter() - began
-        parsed = self._ground(spoken, found)
-        if rest := parsed.text[len(shown) :]:
-            yield grounding.renumbered(rest, found)
-        if region is not None and not self.card.contract.regions:
-            yield from self._relate(spoken, region, found)
-
-    def _asked(self, conversation: Conversation, question: str, region: Box | None) -> str:
-        """The question as the model reads it: with the region, as the model writes boxes, or in words."""
-        contract = self.card.contract
-        if region is None or not contract.regions:
-            return question
-        view = look(conversation.study.named(region.image), contract)
-        write = grounding.to_grid if contract.boxes else grounding.in_words
-        return prompts.render(REGION, question=question, image=view.image, region=write(region, view))
-
-    def _relate(self, spoken: _Spoken, region: Box, found: int) -> Iterator[str]:
-        """What the region has to do with an answer of a model that takes none, worked out from its boxes."""
-        related = grounding.renumbered(grounding.related(region, spoken.boxes), found)
-        said = "only compared with its boxes" if related else "not used"
-        whole = f"{self.card.name} looks at whole pictures: the region you drew was {said}."
-        spoken.warnings = (*spoken.warnings, whole)
-        if related:
-            spoken.statements += statements.computed(related, FROM_REGION)
-            spoken.text += f"\n{related}"
-            yield f"\n{related}"
-
-    def _sent(self, conversation: Conversation, spoken: _Spoken) -> list[BaseMessage]:
-        """The messages of one pass; what the model is shown, and what it is not, is kept in `spoken`."""
-        assert self._model is not None
-        contract = self.card.contract
-        system = "" if self.card.taught else prompts.render(PROMPT)
-        kept = memory.window(
-            conversation,
-            spoken.asked,
-            spoken.images,
-            contract,
-            self._model.get_num_tokens,
-            self.card.image_tokens,
-            system=system,
-            reserve=self.settings.max_new_tokens,
-        )
-        spoken.fullness, spoken.warnings = kept.fullness, kept.warnings
-        pictures = [conversation.study.named(name) for name in kept.images]
-        spoken.views = tuple(look(picture, contract) for picture in pictures)
-        spoken.warnings += tuple(filter(None, [subject.patients(pictures)]))
-        blocks = {
-            view.image: block(picture, view) for picture, view in zip(pictures, spoken.views, strict=True)
-        }
-        named = contract.most_images > 1
-        return prompts.messages(system, kept.turns, spoken.asked, blocks, spoken.images, named=named)
-
-    def _ground(self, spoken: _Spoken, found: int) -> grounding.Parsed:
-        """Reads boxes and statements out of what was said."""
-        parsed = grounding.parse(spoken.raw, spoken.views, spoken.images, self.card.contract.boxes)
-        spoken.text, spoken.boxes = grounding.renumbered(parsed.text, found), parsed.boxes
-        spoken.warnings = (*parsed.warnings, *spoken.warnings)
-        if spoken.cut:
-            spoken.warnings = (*spoken.warnings, CUT)
-        said = statements.said(parsed.text, parsed.boxes, spoken.images)
-        said = statements.fixed(parsed.text) if spoken.fixed else said
-        spoken.statements = tuple(replace(each, text=grounding.renumbered(each.text, found)) for each in said)
-        return parsed
-
-    def _answer(self, spoken: list[_Spoken], names: tuple[str, ...], seconds: float) -> Answer:
+    def _answer(self, spoken: list[Spoken], names: tuple[str, ...], seconds: float) -> Answer:
         several = len(self._groups(names)) > 1
         texts = [f"{s.images[0].capitalize()}: {s.text}" if several else s.text for s in spoken]
         stopped = any(s.stopped for s in spoken)
