@@ -30,7 +30,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFUSED = {"pylibjpeg-libjpeg"}
 
 # Modules whose name on PyPI is another one.
-NAMES = {"PIL": "pillow", "dicomanonymizer": "dicom-anonymizer"}
+NAMES = {
+    "PIL": "pillow",
+    "dicomanonymizer": "dicom-anonymizer",
+    "docx": "python-docx",
+    "fhir": "fhir.resources",
+}
 
 SETTINGS = {
     "model": "which model answers; `lightbox models` lists them; `openai:NAME@URL` is one on a server",

@@ -16,9 +16,10 @@ from chat_app.errors import InputError, SetupError
 if TYPE_CHECKING:
     from chat_app.assistant import Assistant
     from chat_app.dicomweb import Server
+    from chat_app.exporters import Form
     from chat_app.models.cards import Card, Weights
     from chat_app.models.fit import Machine
-    from chat_app.records import Answer, Box, Conversation, Image, Report
+    from chat_app.records import Answer, Box, Conversation, Image
 
 Kind = TypeVar("Kind")
 Verb = Callable[[argparse.Namespace], int]
@@ -56,15 +57,16 @@ def draft(options: argparse.Namespace) -> int:
     from chat_app.records import Report
 
     prompts.template(options.template)  # a wrong name is said before the model is loaded
-    write = _exporter(options.output)
+    form = _form(options.output)
     assistant, conversation = _opened(options)
     told = {"history": options.history, "comparison": options.comparison}
     given = {name: text for name, text in told.items() if text is not None}
     report = _last(assistant.draft(conversation, options.template, told=given), Report)
+    written = form.export(report, conversation.study.images)
     if options.output:
-        _write(options.output, write(report))
+        _write(options.output, written)
     else:
-        print(write(report), end="")
+        print(written.decode(), end="")
     return 0
 
 
@@ -205,10 +207,10 @@ def evaluate(options: argparse.Namespace) -> int:
         say=_progress,
     )
     if options.radfact:
-        _write(options.radfact, _json(result.radfact))
+        _write(options.radfact, _json(result.radfact).encode())
     form = evaluation.as_data(result)
     if options.output:
-        _write(options.output, evaluation.as_file(form))
+        _write(options.output, evaluation.as_file(form).encode())
     print(_json(form) if options.json else evaluation.as_text(result))
     return 0
 
@@ -346,20 +348,22 @@ def _place(box: Box) -> str:
     return f"{box.label or 'box'} in {box.image}: pixels {x0}, {y0} to {x1}, {y1}"
 
 
-def _exporter(output: Path | None) -> Callable[[Report], str]:
+def _form(output: Path | None) -> Form:
     """How the report is written: by the file's ending, as Markdown where there is no file."""
     from chat_app import exporters
 
-    known = exporters.known()
-    ending = output.suffix.lower() if output else ".md"
-    if ending not in known:
-        raise InputError(f"The output file must end in {' or '.join(known)}.")
-    return known[ending]
+    form = exporters.ending(output or Path("report.md"))
+    if form.BESIDE:
+        raise InputError(
+            f"A fresh draft is not written as {form.ENDING}, a form that names the patient and goes back "
+            "beside the pictures: write it as .json, and that form from there."
+        )
+    return form
 
 
-def _write(output: Path, text: str) -> None:
+def _write(output: Path, written: bytes) -> None:
     try:
-        output.write_text(text, encoding="utf-8")
+        output.write_bytes(written)
     except OSError as error:
         raise InputError("The output file cannot be written there: choose another folder.") from error
 

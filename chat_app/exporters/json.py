@@ -1,4 +1,6 @@
-"""Answers and reports as JSON: the form of the command line's --json and of the page's download."""
+"""Answers and reports as JSON: the form of the command line's --json, of the page's download, and of a report
+that is to be opened again. report.schema.json beside this file says what a report holds.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +9,68 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from chat_app.records import Answer, Box, ModelId, Report, Section, Statement, View
-from chat_app.reports.draft import NOTICE
+from chat_app.errors import InputError, TooLarge
+from chat_app.exporters.parts.originals import NONE, Originals
+from chat_app.exporters.parts.stamp import banner
+from chat_app.exporters.parts.text import whole
+from chat_app.records import Answer, Box, Category, Image, ModelId, Report, Section, Statement, View
 
 ENDING = ".json"
+BESIDE = False
+
+FORM = "lightbox report 1"
+MOST_CHARACTERS = 10_000_000  # a thousand times a long report
+FOREIGN = "This is not a report that Lightbox wrote as JSON: choose one that it did."
+DAMAGED = "This report cannot be opened, for {where} is not as it must be: export it again."
 
 
-def export(report: Report) -> str:
-    """The report as indented JSON; `notice` and `status` stand first, boxes are in original pixels."""
+def export(report: Report, pictures: Sequence[Image] = (), originals: Originals = NONE) -> bytes:
+    """The report as indented JSON with all that `read` needs; boxes are in original pixels, not rounded."""
     form = {
-        "notice": NOTICE,
+        "form": FORM,
+        "notice": banner(report),
         "status": report.status,
+        "version": report.version,
         "template": report.template,
         "title": report.title,
         "images": list(report.images),
+        "hashes": dict(report.hashes),
         "sections": [_section(section) for section in report.sections],
+        "fields": dict(report.fields),
+        "categories": [_category(category) for category in report.categories],
+        "answered": dict(report.answered),
+        "signatures": [vars(signature) for signature in report.signatures],
         "warnings": list(report.warnings),
         "model": _model(report.model),
         "prompt": report.prompt,
         "seed": report.seed,
         "timings": dict(report.timings),
+        "application": report.application,
     }
-    return json.dumps(form, ensure_ascii=False, indent=2) + "\n"
+    return (whole(json.dumps(form, ensure_ascii=False, indent=2)) + "\n").encode()
+
+
+def read(text: str) -> Report:
+    """The report that `export` wrote: nothing is taken over that the schema does not allow.
+
+    Raises:
+        InputError: it is no such report, or is damaged.
+        TooLarge: it is longer than any report.
+    """
+    from chat_app.exporters.parts import form
+
+    if len(text) > MOST_CHARACTERS:
+        raise TooLarge(f"This file has more than {MOST_CHARACTERS:,} characters: it is no report.")
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError(FOREIGN) from None
+    if not isinstance(plain, dict) or plain.get("form") != FORM:
+        raise InputError(FOREIGN)
+    try:
+        return form.report(plain)
+    except form.Wrong as error:
+        raise InputError(DAMAGED.format(where=error)) from None
 
 
 def answer(said: Answer) -> dict[str, Any]:
@@ -36,8 +78,8 @@ def answer(said: Answer) -> dict[str, Any]:
     return {
         "answer": said.text,
         "asked": said.asked,
-        "boxes": _boxes(said.boxes),
-        "statements": [_statement(statement) for statement in said.statements],
+        "boxes": _rounded(said.boxes),
+        "statements": [_said(statement) for statement in said.statements],
         "sources": list(dict.fromkeys(statement.basis for statement in said.statements)),
         "warnings": list(said.warnings),
         "model": _model(said.model),
@@ -54,6 +96,7 @@ def _section(section: Section) -> dict[str, Any]:
         "name": section.name,
         "title": section.title,
         "code": {"system": "http://loinc.org", "value": section.code} if section.code else None,
+        "decided": section.decided,
         "statements": [_statement(statement) for statement in section.statements],
     }
 
@@ -63,16 +106,42 @@ def _statement(statement: Statement) -> dict[str, Any]:
         "text": statement.text,
         "source": statement.source.value,
         "basis": statement.basis,
-        "boxes": _boxes(statement.boxes),
+        "boxes": [_box(box, box.corners) for box in statement.boxes],
+        "topic": statement.topic,
+        "review": statement.review.value,
+        "drafted": statement.drafted,
     }
 
 
-def _boxes(boxes: Sequence[Box]) -> list[dict[str, Any]]:
+def _said(statement: Statement) -> dict[str, Any]:
+    """A statement of an answer, about which nobody decides."""
+    return {
+        "text": statement.text,
+        "source": statement.source.value,
+        "basis": statement.basis,
+        "boxes": _rounded(statement.boxes),
+    }
+
+
+def _rounded(boxes: Sequence[Box]) -> list[dict[str, Any]]:
     """Corners to a hundredth of a pixel, which is finer than any model's grid."""
-    return [
-        {"label": box.label, "image": box.image, "box": [round(corner, 2) for corner in box.corners]}
-        for box in boxes
-    ]
+    return [_box(box, [round(corner, 2) for corner in box.corners]) for box in boxes]
+
+
+def _box(box: Box, corners: Sequence[float]) -> dict[str, Any]:
+    return {"label": box.label, "image": box.image, "box": [float(corner) for corner in corners]}
+
+
+def _category(category: Category) -> dict[str, Any]:
+    return {
+        "system": category.system,
+        "version": category.version,
+        "value": category.value,
+        "inputs": dict(category.inputs),
+        "missing": list(category.missing),
+        "advice": category.advice,
+        "source": category.source,
+    }
 
 
 def _view(view: View) -> dict[str, Any]:

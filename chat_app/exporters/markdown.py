@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from chat_app.records import Box, Report, Section, Statement
-from chat_app.reports.draft import NOTICE
+from chat_app.exporters.parts import sheet
+from chat_app.exporters.parts import stamp as stamps
+from chat_app.exporters.parts.originals import NONE, Originals
+from chat_app.exporters.parts.text import line
+from chat_app.records import Image, Report
 
 ENDING = ".md"
+BESIDE = False
 
 # CommonMark 2.4: these, escaped by a backslash, are never markup.
 MARKUP = re.compile(r"([\\`*_{}\[\]~|$#!@])")
 # What is a list, a rule or a heading only where a line begins; what GitHub turns into a link by itself.
 BEGINNING = re.compile(r"^([-+=]|\d+(?=[.)]))")
 ADDRESS = re.compile(r"(?<=:)//|(?<=www)\.", re.IGNORECASE)
-# Control characters, and those that turn the direction of writing and so can hide what a line says.
-UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def export(report: Report) -> str:
-    """The report as CommonMark with the notice above and the stamp needed to reproduce it below."""
-    return "\n".join(_lines(report)).strip() + "\n"
+def export(report: Report, pictures: Sequence[Image] = (), originals: Originals = NONE) -> bytes:
+    """The report as CommonMark with its status above and the stamp needed to reproduce it below."""
+    return ("\n".join(_lines(report)).strip() + "\n").encode()
 
 
 def inert(text: str) -> str:
     """One line that shows exactly this text wherever Markdown or HTML is rendered."""
-    line = " ".join(UNSEEN.sub(" ", text).split())
-    line = MARKUP.sub(r"\\\1", re.sub("[&<>]", lambda found: ENTITIES[found.group()], line))
-    line = ADDRESS.sub(lambda found: "".join(f"\\{character}" for character in found.group()), line)
-    return BEGINNING.sub(_escaped, line)
+    shown = MARKUP.sub(r"\\\1", re.sub("[&<>]", lambda found: ENTITIES[found.group()], line(text)))
+    shown = ADDRESS.sub(lambda found: "".join(f"\\{character}" for character in found.group()), shown)
+    return BEGINNING.sub(_escaped, shown)
 
 
 def _escaped(beginning: re.Match[str]) -> str:
@@ -40,43 +41,21 @@ def _escaped(beginning: re.Match[str]) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"**{NOTICE}**\n"
+    yield f"**{inert(stamps.banner(report))}**\n"
     yield f"# {inert(report.title)}\n"
-    yield f"Status: {inert(report.status)}. Pictures: {inert(', '.join(report.images)) or 'none'}.\n"
-    for section in report.sections:
-        yield from _section(section)
-    if report.warnings:
-        yield "## Warnings\n"
-        yield from (f"- {inert(warning)}" for warning in report.warnings)
+    yield f"{inert(stamps.standing(report))}\n"
+    for part in sheet.parts(report):
+        yield f"## {inert(part.title)}\n"
+        yield from (_line(each) for each in part.lines)
+        if not part.lines:
+            yield "*Left empty.*"
         yield ""
     yield "---\n"
-    yield f"**{NOTICE}**. {_stamp(report)}"
+    yield f"{inert(stamps.CAUTION)}\n"
+    yield f"**{inert(stamps.banner(report))}**. {inert(stamps.stamp(report))}"
 
 
-def _section(section: Section) -> Iterator[str]:
-    code = f" (LOINC {inert(section.code)})" if section.code else ""
-    yield f"## {inert(section.title)}{code}\n"
-    if not section.statements:
-        yield "*Left empty.*"
-    yield from (_statement(statement) for statement in section.statements)
-    yield ""
-
-
-def _statement(statement: Statement) -> str:
-    where = "".join(f"; {_box(box)}" for box in statement.boxes)
-    return f"- {inert(statement.text)} *({inert(statement.basis)}{where})*"
-
-
-def _box(box: Box) -> str:
-    x0, y0, x1, y1 = (round(corner) for corner in box.corners)
-    label = f"{inert(box.label)} " if box.label else ""
-    return f"{label}in {inert(box.image)} at x {x0} to {x1}, y {y0} to {y1}"
-
-
-def _stamp(report: Report) -> str:
-    model = report.model
-    label = f" ({inert(model.label)})" if model.label else ""
-    return (
-        f"Model {inert(model.speaker)}{label}, SHA-256 {inert(model.sha256 or 'unknown')}; "
-        f"prompt {inert(report.prompt)}; template {inert(report.template)}; seed {report.seed}."
-    )
+def _line(each: sheet.Line) -> str:
+    where = (f"[{mark.number}] {mark.words}" for mark in each.marks)
+    source = "; ".join(filter(None, (each.source, *where)))
+    return f"- {inert(each.text)} *({inert(source)})*" if source else f"- {inert(each.text)}"

@@ -132,10 +132,10 @@ class Pane:
         return ()
 
     def as_markdown(self, desk: Desk) -> str:
-        return markdown_exporter.export(_there(desk))
+        return markdown_exporter.export(_there(desk)).decode()
 
     def as_json(self, desk: Desk) -> str:
-        return json_exporter.export(_there(desk))
+        return json_exporter.export(_there(desk)).decode()
 
     def written(self, desk: Desk) -> Update:
         """The sheet as this desk has it."""
