@@ -312,8 +312,30 @@ def test_a_file_of_no_known_form_is_refused_before_the_model_speaks(
     run: Run, scripted: Scripted, picture: Any, tmp_path: Path
 ) -> None:
     code, out, err = run("draft", picture(), "--template", "general", "-o", tmp_path / "report.doc")
-    assert (code, out, err) == (2, "", "lightbox: The output file must end in .json or .md.\n")
+    assert (code, out) == (2, "")
+    assert err.startswith("lightbox: The output file must end in .docx, .fhir.json, ")
     assert not scripted.history
+
+
+def test_a_form_that_names_the_patient_is_not_made_of_a_fresh_draft(
+    run: Run, scripted: Scripted, picture: Any, tmp_path: Path
+) -> None:
+    code, _, err = run("draft", picture(), "--template", "general", "-o", tmp_path / "report.sr.dcm")
+    assert code == 2
+    assert "A fresh draft is not written as .sr.dcm" in err
+    assert not scripted.history
+
+
+@pytest.mark.parametrize(
+    ("ending", "start"), [("pdf", b"%PDF"), ("docx", b"PK"), ("fhir.json", b"{"), ("radfact.json", b"[")]
+)
+def test_draft_writes_files_that_are_no_text(
+    run: Run, scripted: Scripted, picture: Any, tmp_path: Path, ending: str, start: bytes
+) -> None:
+    scripted.default = "No opacity."
+    target = tmp_path / f"report.{ending}"
+    assert run("draft", picture(), "--template", "general", "-o", target) == (0, "", "")
+    assert target.read_bytes().startswith(start)
 
 
 def test_a_folder_that_is_not_there_is_refused(
