@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
+
+import platformdirs
 
 from chat_app.errors import SetupError
 
 PREFIX = "LIGHTBOX_"
+NOWHERE = "none"
+SPACE = "SPACE_ID"  # what Hugging Face Spaces set, where strangers share one page
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,10 @@ class Settings:
     seed, temperature: 0 is greedy. host, port: where the page listens.
     upload_mb: largest file taken. question_characters: longest question taken.
     dicomweb: address of a DICOMweb server to pull studies from, "" for none; user and password for it.
+    data: folder of the store and of the record of who did what, "" for the user's own place for such things.
+    store: where cases are kept, "" for a file in that folder, "none" for nowhere, else a database's URL.
+    store_mb: most megabytes kept of one case's pictures. audit_key: file with the key of the record, "" for
+    one beside it. user: what whoever works here is called in both, never their name.
     """
 
     model: str = "nano"
@@ -44,17 +53,34 @@ class Settings:
     dicomweb: str = ""
     dicomweb_user: str = ""
     dicomweb_password: str = field(default="", repr=False)
+    data: str = ""
+    store: str = field(default="", repr=False)
+    store_mb: int = 2000
+    audit_key: str = ""
+    user: str = "local"
+
+    @property
+    def folder(self) -> Path:
+        """Where this installation keeps what it keeps; whether it is there is not asked."""
+        return Path(self.data) if self.data else platformdirs.user_data_path("lightbox", appauthor=False)
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether nothing is kept."""
+        return self.store == NOWHERE
 
 
 def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from the overrides that are not None, then LIGHTBOX_*, then the defaults.
+
+    On a Hugging Face Space nothing is kept unless a store is named.
 
     Raises:
         SetupError: a value is not of its setting's type, or a LIGHTBOX_ name is unknown.
     """
     environ = os.environ if environ is None else environ
     known: dict[str, Any] = {f.name: type(f.default) for f in fields(Settings)}
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"store": NOWHERE} if environ.get(SPACE) else {}
     for key, text in environ.items():
         if not key.startswith(PREFIX):
             continue

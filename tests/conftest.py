@@ -25,8 +25,9 @@ MakeFile = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test depends on the LIGHTBOX_ variables of whoever runs it."""
+def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test depends on the LIGHTBOX_ variables of whoever runs it, or keeps anything of theirs."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
     for name in os.environ:
         if name.startswith(settings_module.PREFIX):
             monkeypatch.delenv(name)

@@ -56,6 +56,11 @@ SETTINGS = {
     "dicomweb": "address of a DICOMweb server to pull studies from; none by default",
     "dicomweb_user": "who asks that server",
     "dicomweb_password": "and with what password",
+    "data": "folder of store and record of who did what; by default the user's own for such things",
+    "store": "where cases are kept: empty for a file there, `none` for nowhere, else a database's URL",
+    "store_mb": "most megabytes kept of one case's pictures",
+    "audit_key": "file with the key of the record of who did what; by default beside it",
+    "user": "what whoever works here is called in both; a pseudonym",
 }
 
 

@@ -74,7 +74,8 @@ class FileStack:
     """A stack whose frames lie in files.
 
     sha256: computed when it is first asked for. notes: of the whole stack. grid: where its voxels lie, when
-    they are a volume that can be cut. has_one_window: all have the same of their own.
+    they are a volume that can be cut. has_one_window: all have the same of their own. looks: of the whole
+    stack, where they are known already.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class FileStack:
         grid: Grid | None = None,
         has_one_window: bool = True,
         most_bytes: int = 2_000 * MEGA,
+        looks: tuple[Look, ...] | None = None,
     ) -> None:
         self.places = tuple(places)
         self.unit = unit
@@ -94,6 +96,7 @@ class FileStack:
         self.grid = grid
         self.has_one_window = has_one_window
         self.most_bytes = most_bytes
+        self._looks = looks
         self._sha256 = sha256
         self._token = owner()
         weakref.finalize(self, FRAMES.forget, self._token)
@@ -184,6 +187,8 @@ class FileStack:
     @cached_property
     def _window(self) -> tuple[tuple[Look, ...], tuple[str, ...]]:
         """The looks that serve all, those of the first shown frame if it has any, and what to say of them."""
+        if self._looks is not None:
+            return self._looks, ()
         looks = self.kept(self.start).looks
         if self.frames == 1 or not looks:
             return looks, ()

@@ -131,6 +131,14 @@ class Cut:
     def looks(self) -> tuple[Look, ...]:
         return self.volume.looks
 
+    @property
+    def grid(self) -> Grid | None:
+        """Where its voxels lie as they are shown, slice by slice; None where a step may be no mm."""
+        if self.volume.grid is None or not self.volume.is_metric:
+            return None
+        through, down, right = self._steps
+        return Grid(self._corner, (through, down, right))
+
     def frame(self, number: int) -> Frame:
         check(number, self.frames, self.unit)
         voxels = self.volume.voxels
