@@ -28,7 +28,7 @@ from chat_app.records import ModelId
 
 ROOT = Path(__file__).parent.parent
 VERBS = (
-    *("serve", "ask", "draft", "deidentify", "pull", "push"),
+    *("serve", "ask", "draft", "deidentify", "pull", "push", "cases", "audit"),
     *("models", "templates", "train", "evaluate", "export", "doctor"),
 )
 HEAVY = {"torch", "transformers", "gradio", "numpy", "PIL", "pydicom", "langchain_core", "pydantic"}

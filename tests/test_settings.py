@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from chat_app import settings
@@ -61,3 +63,34 @@ def test_others_variables_are_not_ours() -> None:
 def test_the_real_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIGHTBOX_SEED", "11")
     assert settings.load().seed == 11
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "store"),
+    [
+        ({}, {}, ""),
+        ({"SPACE_ID": "a/b"}, {}, "none"),
+        ({"SPACE_ID": "a/b", "LIGHTBOX_STORE": "sqlite:///x"}, {}, "sqlite:///x"),
+        ({"LIGHTBOX_STORE": "sqlite:///x"}, {"store": "none"}, "none"),
+    ],
+    ids=["kept", "on a Space", "on a Space that names a store", "told to keep nothing"],
+)
+def test_nothing_is_kept_on_a_space_or_when_told_so(
+    environ: dict[str, str], given: dict[str, str], store: str
+) -> None:
+    chosen = settings.load(given, environ)
+    assert chosen.store == store
+    assert chosen.is_ephemeral == (store == "none")
+
+
+def test_what_is_kept_lies_in_the_user_s_own_folder_or_the_one_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings(data=str(tmp_path)).folder == tmp_path
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert Settings().folder.name == "lightbox"
+
+
+def test_no_secret_is_shown_with_the_settings() -> None:
+    shown = repr(Settings(api_key="Zq", dicomweb_password="Zq", store="postgresql://user:Zq@host/name"))
+    assert "Zq" not in shown

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_app import __version__
-from chat_app.cli import data, training, verbs
+from chat_app.cli import data, keeping, training, verbs
 from chat_app.training.lora.options import Options
 
 EPILOG = (
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"lightbox {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     reading = (_serve, _ask, _draft, _deidentify, _pull, _push)
-    for add in (*reading, _models, _templates, _data, _train, _evaluate, _export, _doctor):
+    for add in (*reading, _cases, _audit, _models, _templates, _data, _train, _evaluate, _export, _doctor):
         add(commands)
     return top
 
@@ -61,6 +61,8 @@ def _serve(commands: Any) -> None:
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
     parser.add_argument("--port", type=int, help="port to listen on (default: 7860)")
     parser.add_argument("--no-browser", action="store_true", help="only say the address")
+    nothing = "keep no case and no record of what was done, whatever LIGHTBOX_STORE says"
+    parser.add_argument("--ephemeral", action="store_true", help=nothing)
     _about_model(parser)
 
 
@@ -109,6 +111,22 @@ def _push(commands: Any) -> None:
     parser = _command(commands, "push", verbs.push, "Send DICOM files to the DICOMweb server, as they are.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="DICOM files")
     _about_server(parser)
+
+
+def _cases(commands: Any) -> None:
+    parser = _command(commands, "cases", keeping.cases, "List your kept cases, or delete one.")
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND")
+    delete = _command(inner, "delete", keeping.delete, "Delete a case and all that belongs to it.")
+    delete.add_argument("id", metavar="ID", help="see: lightbox cases")
+
+
+def _audit(commands: Any) -> None:
+    says = "Check the record of who did what; exit code 1 when it was changed."
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "audit", help=says, description=says, epilog=EPILOG, formatter_class=_wide
+    )
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _command(inner, "verify", keeping.verify, "Read all of it, and say the first place that was changed.")
 
 
 def _models(commands: Any) -> None:

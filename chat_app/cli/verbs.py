@@ -32,7 +32,8 @@ def serve(options: argparse.Namespace) -> int:
     from chat_app.assistant import Assistant
     from chat_app.ui import page
 
-    chosen = _settings(options, host=options.host, port=options.port)
+    store = settings.NOWHERE if options.ephemeral else None
+    chosen = _settings(options, host=options.host, port=options.port, store=store)
     page.serve(Assistant(chosen), chosen, opened=_say_address, open_browser=not options.no_browser)
     return 0
 
