@@ -208,6 +208,13 @@ def test_a_picture_masked_later_leaves_nothing_of_what_it_showed_before(where: S
     assert [each.frames for each in kept.bring_back(case, ME)[0].study.images] == [3]
 
 
+def test_a_picture_that_a_person_has_to_look_at_first_is_not_kept(kept: Cases) -> None:
+    case = kept.case(ME)
+    with pytest.raises(InputError, match=r"^Image 1 is not kept yet\. A name may be burnt in\.$"):
+        kept.keep_image(case, image(caution="A name may be burnt in."))
+    assert kept.bring_back(case, ME)[0].study.images == ()
+
+
 def test_frames_that_were_kept_are_not_decoded_again(kept: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
     case = keep(kept, Conversation(Study((stacked(),))))
     monkeypatch.setattr(pictures, "frame", None)
@@ -330,7 +337,36 @@ def test_a_deleted_case_leaves_no_byte_behind(where: Settings, kept: Cases, act:
     # The other case has the same view: in that one it stays.
     assert [trace in left for trace in traces] == [trace == traces[-2] for trace in traces]
     assert len(left) < len(before)
+    with sqlite3.connect(where.folder / database.FILE) as raw:
+        assert raw.execute("PRAGMA freelist_count").fetchone() == (0,)
     assert same(kept.bring_back(other, OTHER)[0], conversation(1))
+
+
+def test_what_a_killed_program_had_deleted_is_cleared_away_by_the_next(
+    where: Settings, kept: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = keep(kept, conversation())
+    monkeypatch.setattr(database, "clear", lambda _: None)
+    kept.delete(case, ME)
+    assert case.encode() in files(where)
+    store.open(where).close()
+    assert case.encode() not in files(where)
+
+
+def test_a_log_that_another_program_reads_is_said_and_cleared_later(where: Settings, kept: Cases) -> None:
+    case = keep(kept, conversation())
+    kept._engine.dispose()
+    reader = sqlite3.connect(where.folder / database.FILE, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM cases").fetchall()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "PRAGMAS", (*database.PRAGMAS, "busy_timeout = 100"))
+        with pytest.raises(SetupError, match=r"^It is deleted, but another program still reads the store"):
+            kept.delete(case, ME)
+    reader.execute("COMMIT")
+    assert kept.cases(ME) == ()
+    kept.delete_all(ME)
+    assert case.encode() not in files(where)
 
 
 def test_a_late_answer_does_not_bring_a_deleted_case_back(kept: Cases) -> None:
@@ -446,7 +482,7 @@ def test_a_file_that_is_no_database_is_refused_in_one_sentence(where: Settings) 
         store.open(where)
 
 
-@pytest.mark.parametrize("url", ["no url", "martian://secret@host/x", "postgresql://u:secret@[/x"])
+@pytest.mark.parametrize("url", ["no url", "martian://secret@host/x", "postgresql://u:secret@[/x", "sqlite://"])
 def test_a_wrong_url_is_said_without_repeating_it(url: str) -> None:
     with pytest.raises(SetupError) as raised:
         store.open(Settings(store=url))

@@ -38,8 +38,9 @@ class Store(Protocol):
         """Keeps a picture in the place of the one of its name: what is shown of it, then frame by frame.
 
         Gives a sentence where not all frames could be kept, else "". It takes as long as all frames take to
-        decode; ended in the middle, it leaves a picture that says which frames it has not. Keep a picture
-        after it was searched for names: what an earlier one of its name showed is gone with it.
+        decode; ended in the middle, it leaves a picture that says which frames it has not. What an earlier
+        one of its name showed is gone, so that nothing is left of what was masked since. Raises InputError
+        for a picture that a person has to look at first.
         """
         ...
 

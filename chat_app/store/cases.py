@@ -41,6 +41,8 @@ class Cases:
         return number
 
     def keep_image(self, case: str, image: Image) -> str:
+        if image.caution:
+            raise InputError(f"{image.name.capitalize()} is not kept yet. {image.caution}")
         told = Told.of(image)
         with self._writing(case) as session:
             frames.begin(session, case, told)

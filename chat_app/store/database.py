@@ -39,7 +39,7 @@ PRAGMAS = (
 )
 
 NEWER = "The store was written by a newer Lightbox: install that, or name another place with LIGHTBOX_STORE."
-NO_URL = "LIGHTBOX_STORE must be empty, none, or the URL of a database, as postgresql://USER@HOST/NAME."
+NO_URL = "LIGHTBOX_STORE must be empty, none, or a database's URL, as postgresql://USER@HOST/NAME."
 NO_DRIVER = (
     "The driver of that database is not installed: for PostgreSQL, pip install 'lightbox-chat[postgres]'."
 )
@@ -69,6 +69,8 @@ def connect(settings: Settings) -> Engine:
         _prepare(engine, url)
     with mapped():
         _migrate(engine)
+        if engine.dialect.name == "sqlite":
+            _empty(engine)  # of what a program deleted that ended before it had cleared it away
     return engine
 
 
@@ -90,9 +92,9 @@ def clear(engine: Engine) -> None:
     writes over it in time. Raises SetupError, when another program keeps SQLite's log from being emptied.
     """
     with mapped():
-        if engine.dialect.name == "sqlite":
-            _empty(engine)
-        elif engine.dialect.name == "postgresql":
+        if engine.dialect.name == "sqlite" and not _empty(engine):
+            raise SetupError(IN_USE)
+        if engine.dialect.name == "postgresql":
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("VACUUM")
 
@@ -118,8 +120,9 @@ def _prepare(engine: Engine, url: URL) -> None:
 
     The driver itself would begin one late, and two that have read would each wait for the other to write.
     """
-    if url.database:
-        private.ensure(Path(url.database))
+    if not url.database or url.database == ":memory:":
+        raise SetupError(NO_URL)
+    private.ensure(Path(url.database))
 
     @event.listens_for(engine, "connect")
     def _(connection: sqlite3.Connection, _record: object) -> None:
@@ -150,10 +153,10 @@ def _migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
 
 
-def _empty(engine: Engine) -> None:
+def _empty(engine: Engine) -> bool:
+    """Whether the log could be emptied: no one may be reading from it."""
     with closing(engine.raw_connection()) as connection:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA incremental_vacuum").fetchall()
+        cursor.executescript("PRAGMA incremental_vacuum")  # execute() would free one page and stop
         busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    if busy:
-        raise SetupError(IN_USE)
+    return not busy
