@@ -1,19 +1,19 @@
 """What is said to a model, read from files: prompts/*.md with $names, and reports/ and dialogues/ there.
 
-It knows nothing of pixels or of any one model: pictures arrive as ready content blocks.
+It knows nothing of pixels or of any one model: pictures arrive as ready content blocks. What a report
+template is made of is known to templates.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 import string
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chat_app.errors import SetupError
+from chat_app.templates import Template, read
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage, HumanMessage
@@ -24,47 +24,6 @@ if TYPE_CHECKING:
 FOLDERS = (Path(__file__).parent / "_prompts", Path(__file__).parent.parent / "prompts")
 
 PATTERNS = {"prompt": "*.md", "report template": "reports/*.toml", "dialogue": "dialogues/*.toml"}
-
-# What a section needs and may have beside name, title, code and source, by where its words come from.
-ALWAYS = ("name", "title", "code", "source")
-NEEDS: dict[str, tuple[str, ...]] = {"model": ("question",), "file": (), "user": ("label",)}
-MAY: dict[str, tuple[str, ...]] = {"model": ("checklist",), "file": ("label",), "user": ()}
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What a report template is for, as DICOM codes; empty means anything."""
-
-    modalities: tuple[str, ...] = ()
-    body_parts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class SectionTemplate:
-    """One section of a report: its heading, its LOINC code and who may fill it.
-
-    source: "model", "file" or "user". question: what a model is asked, word for word. checklist: what a
-    general model is told to look at. label: what the user is asked for.
-    """
-
-    name: str
-    title: str
-    code: str
-    source: str
-    question: str = ""
-    checklist: tuple[str, ...] = ()
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Template:
-    """A report template: title, scope and its sections in order; `version` is the hash of its file."""
-
-    name: str
-    title: str
-    scope: Scope
-    sections: tuple[SectionTemplate, ...]
-    version: str
 
 
 def render(name: str, /, **values: str) -> str:
@@ -107,19 +66,11 @@ def template(name: str) -> Template:
     Raises:
         SetupError: there is none, or its file has a wrong, missing or unknown key.
     """
-    text = _read("report template", name)
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _wrong(name, f"is not valid TOML: {error}") from error
-    _check(table, name, ("title", "sections"), ("scope",))
-    if not isinstance(table["sections"], list):
-        raise _wrong(name, "needs its sections as tables headed [[sections]]")
-    sections = tuple(_section(row, name) for row in table["sections"])
-    names = [section.name for section in sections]
-    if len(set(names)) < len(names):
-        raise _wrong(name, f"names a section twice: {', '.join(names)}")
-    return Template(name, _text(table, "title", name), _scope(table, name), sections, _hash(text))
+    found, faults = read(_read("report template", name), name)
+    if faults:
+        more = f" ({len(faults)} faults in all)" if len(faults) > 1 else ""
+        raise SetupError(f"The report template {name!r} is wrong{more}. {faults[0]}")
+    return found
 
 
 def dialogues() -> dict[str, str]:
@@ -172,59 +123,6 @@ def _human(
         blocks.append(dict(pictures[name]))
     blocks.append({"type": "text", "text": text})
     return HumanMessage(content=blocks)
-
-
-def _scope(table: Mapping[str, Any], template: str) -> Scope:
-    scope = table.get("scope", {})
-    _check(scope, template, (), ("modalities", "body_parts"))
-    return Scope(_strings(scope, "modalities", template), _strings(scope, "body_parts", template))
-
-
-def _section(row: Mapping[str, Any], template: str) -> SectionTemplate:
-    _check(row, template, ALWAYS, ("question", "checklist", "label"))
-    source = _text(row, "source", template)
-    if source not in NEEDS:
-        raise _wrong(template, f"has the source {source!r}; allowed are {_listed(NEEDS)}")
-    _check(row, template, (*ALWAYS, *NEEDS[source]), MAY[source])
-    return SectionTemplate(
-        name=_text(row, "name", template),
-        title=_text(row, "title", template),
-        code=_text(row, "code", template),
-        source=source,
-        question=_text(row, "question", template),
-        checklist=_strings(row, "checklist", template),
-        label=_text(row, "label", template),
-    )
-
-
-def _check(table: object, template: str, needed: Sequence[str], optional: Sequence[str]) -> None:
-    allowed = _listed((*needed, *optional))
-    if not isinstance(table, dict):
-        raise _wrong(template, f"needs a table with the keys {allowed}")
-    for key in table:
-        if key not in (*needed, *optional):
-            raise _wrong(template, f"has the unknown key {key!r}; allowed are {allowed}")
-    for key in needed:
-        if not table.get(key):
-            raise _wrong(template, f"misses the key {key!r}; allowed are {allowed}")
-
-
-def _wrong(template: str, fault: str) -> SetupError:
-    return SetupError(f"The report template {template!r} {fault}.")
-
-
-def _text(table: Mapping[str, Any], key: str, template: str) -> str:
-    value = table.get(key, "")
-    if not isinstance(value, str):
-        raise _wrong(template, f"needs the key {key!r} as a string")
-    return value
-
-
-def _strings(table: Mapping[str, Any], key: str, template: str) -> tuple[str, ...]:
-    values = table.get(key, [])
-    if not (isinstance(values, list) and all(isinstance(value, str) and value for value in values)):
-        raise _wrong(template, f"needs the key {key!r} as a list of strings")
-    return tuple(values)
 
 
 def _read(kind: str, name: str) -> str:

@@ -21,6 +21,7 @@ FLOORS = {
     "settings": 1,
     "private": 1,
     "prompts": 1,
+    "templates": 1,
     "imaging": 2,
     "memory": 2,
     "grounding": 2,
@@ -45,8 +46,15 @@ HEAVY = {"torch", "transformers", "peft", "bitsandbytes", "accelerate"}
 HEAVY_ROOMS = ("models/local/", "models/fit.py", "models/nano/", "training/", "evaluation/")
 
 # The ways between rooms of one floor: the command line starts the page and prints what the doctor found;
-# a report is made of statements; an adapter's figures have evaluation's intervals.
-NEIGHBOURS = {("cli", "ui"), ("cli", "doctor"), ("reports", "grounding"), ("training", "evaluation")}
+# a report is made of statements; an adapter's figures have evaluation's intervals; report templates are found
+# among the prompts.
+NEIGHBOURS = {
+    ("cli", "ui"),
+    ("cli", "doctor"),
+    ("reports", "grounding"),
+    ("training", "evaluation"),
+    ("prompts", "templates"),
+}
 
 
 def place(path: Path) -> str:

@@ -9,10 +9,10 @@ from chat_app import prompts
 from chat_app.errors import InputError
 from chat_app.grounding.statements import fixed, said
 from chat_app.imaging import facts as imaging_facts
-from chat_app.prompts import SectionTemplate, Template
 from chat_app.records import Box, Image, ModelId, Report, Section, Source
 from chat_app.reports import draft
 from chat_app.reports.technique import BODY_PARTS, MODALITIES, technique
+from chat_app.templates import SectionTemplate, Template
 
 BOX = Box(1, 2, 3, 4, "tumour", "image 1")
 

@@ -19,6 +19,7 @@ from chat_app.models import cards
 from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Statement, Waiting
 from chat_app.reports import draft as drafting
 from chat_app.settings import Settings
+from chat_app.templates import SectionTemplate
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -165,7 +166,7 @@ class Assistant:
     def _section(
         self,
         conversation: Conversation,
-        section: prompts.SectionTemplate,
+        section: SectionTemplate,
         question: str,
         names: tuple[str, ...],
         adapter: str,

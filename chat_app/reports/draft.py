@@ -12,9 +12,9 @@ from dataclasses import replace
 from chat_app import prompts
 from chat_app.errors import InputError
 from chat_app.grounding.statements import fixed, listed, said, told
-from chat_app.prompts import SectionTemplate, Template
 from chat_app.records import Box, Image, Section, Source, Statement
 from chat_app.reports.technique import NOT_PROVIDED, describe, technique
+from chat_app.templates import SectionTemplate, Template
 
 # "Other" and "secondary capture" say how a file came about, not what it shows (PS3.3 C.7.3.1.1.1).
 SILENT = ("OT", "SC")
@@ -49,12 +49,13 @@ def fill(section: SectionTemplate, facts: Mapping[str, str], images: Sequence[Im
 def ask(template: Template, section: SectionTemplate, done: Sequence[Section]) -> str:
     """What a general model is asked for a section, beside all that is known from the sections before it."""
     known = [f"- {each.title}: {' '.join(each.text.split())}" for each in done]
+    points = [f"- {each.name}: {each.look}" for each in section.points]
     return prompts.render(
         "section",
         title=template.title,
         section=section.title,
         known="\n".join(known) or "- Nothing.",
-        checklist="\n".join(f"- {point}" for point in section.checklist) or "- The whole picture.",
+        checklist="\n".join(points) or "- The whole picture.",
         question=section.question,
     )
 
