@@ -135,7 +135,8 @@ class Category:
     """An assessment category, worked out by rules from fields (reports/categories), never by a model.
 
     value: "4A", or "" when it is not assignable. inputs: the fields it was worked out from. missing: what
-    it lacks, in words. advice: what the system says to do next, in our words. source: the document.
+    it lacks, in words. advice: what the system says to do next, in our words. source: the document. because:
+    why it cannot be assigned although nothing is missing, as where the system is not for such a patient.
     """
 
     system: str
@@ -145,12 +146,12 @@ class Category:
     missing: tuple[str, ...] = ()
     advice: str = ""
     source: str = ""
+    because: str = ""
 
     @property
     def words(self) -> str:
-        if self.value:
-            return f"{self.system} {self.version}: {self.value}"
-        return f"{self.system} {self.version}: not assignable: missing {', '.join(self.missing)}"
+        why = self.because or f"missing {', '.join(self.missing)}"
+        return f"{self.system} {self.version}: {self.value or f'not assignable: {why}'}"
 
 
 @dataclass(frozen=True)
