@@ -135,7 +135,12 @@ def _models(commands: Any) -> None:
 
 
 def _templates(commands: Any) -> None:
-    _command(commands, "templates", verbs.templates, "List the report templates.")
+    says = "List the report templates, or check a file that is to be one."
+    parser = _command(commands, "templates", verbs.templates, says)
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND")
+    says = "Say everything that is wrong in a report template; exit code 2 when something is."
+    check = _command(inner, "check", verbs.check_template, says)
+    check.add_argument("file", type=Path, metavar="FILE.toml", help="the template")
 
 
 def _data(commands: Any) -> None:

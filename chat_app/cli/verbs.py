@@ -179,6 +179,23 @@ def templates(options: argparse.Namespace) -> int:
     return 0
 
 
+def check_template(options: argparse.Namespace) -> int:
+    from chat_app import templates
+    from chat_app.reports import categories
+
+    try:
+        text = options.file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("The template cannot be read: check its path, and that it is UTF-8 text.") from error
+    template, faults = templates.read(text, options.file.stem)
+    wrong = (*faults, *categories.misfits(template))
+    for fault in wrong:
+        print(fault)
+    if not wrong:
+        print(f"Nothing is wrong in {template.title!r}: {len(template.sections)} sections.")
+    return 2 if wrong else 0
+
+
 def train(options: argparse.Namespace) -> int:
     from chat_app.training import nano
 
