@@ -1,4 +1,4 @@
-"""The findings, structures and regions that sentences are searched for, read from findings.toml beside this file.
+"""The findings, structures and regions that sentences are searched for, read from findings.toml.
 
 It knows what they are called; what a sentence says of them it does not know.
 """
@@ -45,7 +45,8 @@ class Finding:
 
     of, quality: the structure that has it, and the words that give it. anatomy: where it is unless the
     sentence says. kind: the finding whose denial denies it too. region: where nowhere else has it. acute:
-    a denial of all that is acute denies it. critical: it may have to be told at once. size_mm: from and to,
+    a denial of all that is acute denies it. critical: it may have to be told at once. graded:
+    "increased" right before it says how it looks. size_mm: from and to,
     the plausible lengths, why: their reason. snomed: its SNOMED CT code, "" where none is certain.
     """
 
@@ -58,6 +59,7 @@ class Finding:
     region: str = ""
     acute: bool = False
     critical: bool = False
+    graded: bool = False
     size_mm: tuple[float, float] | None = None
     why: str = ""
     snomed: str = ""
