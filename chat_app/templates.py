@@ -62,6 +62,11 @@ class SectionTemplate:
     label: str = ""
     required: bool = False
 
+    @property
+    def is_anatomy(self) -> bool:
+        """Whether its points are asked about one by one: those of the anatomy, which can be normal."""
+        return any(point.normal for point in self.points)
+
 
 @dataclass(frozen=True)
 class Field:

@@ -154,6 +154,32 @@ def test_a_draft_has_the_sections_of_its_template(scripted: Scripted, settings: 
     assert len(by["findings"].statements) == 2 and by["findings"].statements[0].boxes
 
 
+def test_a_general_model_is_asked_about_one_point_of_the_anatomy_after_the_other(
+    scripted: Scripted, settings: Settings
+) -> None:
+    scripted.enqueue(
+        "NORMAL", f"Opacity {BOX}.", "NOT ASSESSED", "NORMAL", "A line.", "Opacity.\nPneumonia is possible."
+    )
+    here = assistant(scripted, settings)
+    here.card = replace(here.card, taught=False)
+    *parts, report = here.draft(conversation(), "chest-radiograph")
+    assert isinstance(report, Report)
+    findings = report.section("findings")
+    assert findings and findings.decided
+    assert [each.topic for each in findings.statements] == [
+        "Airway", "Breathing", "Circulation", "Diaphragm", "Everything else"
+    ]  # fmt: skip
+    assert [each.source for each in findings.statements] == [
+        Source.TEMPLATE, Source.SEEN, Source.TEMPLATE, Source.TEMPLATE, Source.SEEN
+    ]  # fmt: skip
+    growing = [len(each.statements) for each in parts if isinstance(each, Section) and each.name == "findings"]
+    assert growing == [1, 2, 3, 4, 5]
+    impression = report.section("impression")
+    assert impression and impression.text == "Pneumonia is possible."
+    systems = {sent[0].text for sent in scripted.history}
+    assert len(systems) == 1 and len(scripted.history) == 6
+
+
 def test_a_template_for_something_else_is_refused(scripted: Scripted, settings: Settings) -> None:
     talk = Conversation().with_image(image(modality="MR", body_part="BRAIN"))
     with pytest.raises(InputError, match="Choose another template"):

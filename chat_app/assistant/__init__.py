@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chat_app import __version__, prompts, subject
+from chat_app.assistant.drafting import Drafting
 from chat_app.assistant.speaker import PROMPT, Speaker, Spoken
 from chat_app.errors import BadQuestion, InputError
 from chat_app.imaging.view import chosen
 from chat_app.models import cards
-from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Statement, Waiting
+from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Waiting
 from chat_app.reports import draft as drafting
 from chat_app.settings import Settings
-from chat_app.templates import SectionTemplate
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -112,7 +112,7 @@ class Assistant:
         adapter: str | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[Section | Report]:
-        """Sections in the template's order, then one Report with the status "draft".
+        """Sections in the template's order, each as often as it grows, then one Report, a draft.
 
         told: what the user wrote for history, comparison or technique. images: which pictures; all without
         any. adapter: as in `ask`.
@@ -133,61 +133,31 @@ class Assistant:
         if wrong := drafting.mismatch(form, pictures):
             raise InputError(f"{wrong} Choose another template.")
         began = time.perf_counter()
-        done: list[Section] = []
-        warnings: list[str] = []
-        for each in form.sections:
-            if stop is not None and stop.is_set():
-                break
-            if each.source == "model":
-                question = each.question if self.card.taught else drafting.ask(form, each, done)
-                spoken = self._adapter(adapter)
-                section, said = self._section(conversation.before(0), each, question, names, spoken, stop)
-                warnings += [warning for warning in said if warning not in warnings]
-            else:
-                section = drafting.fill(each, told or {}, pictures)
-            done.append(section)
-            yield section
-        if stop is not None and stop.is_set():
-            warnings.append("The draft was stopped before its end.")
+        spoken = self._adapter(adapter)
+        work = Drafting(
+            speaker=self._speaker,
+            form=form,
+            conversation=conversation.before(0),
+            groups=self._groups(names),
+            pictures=pictures,
+            told=told or {},
+            adapter=spoken,
+            stop=stop,
+        )
+        yield from work.sections()
         yield Report(
             template=form.name,
             title=form.title,
-            sections=tuple(done),
-            model=replace(self._id, adapter=self._adapter(adapter)),
+            sections=tuple(work.done),
+            model=replace(self._id, adapter=spoken),
             prompt=f"{form.name}@{form.version}",
             seed=self.settings.seed,
             images=names,
-            warnings=tuple(warnings),
+            warnings=tuple(work.warnings),
             timings={"total": time.perf_counter() - began},
             hashes={image.place: image.sha256 for image in pictures},
             application=__version__,
         )
-
-    def _section(
-        self,
-        conversation: Conversation,
-        section: SectionTemplate,
-        question: str,
-        names: tuple[str, ...],
-        adapter: str,
-        stop: threading.Event | None,
-    ) -> tuple[Section, tuple[str, ...]]:
-        kept: list[Statement] = []
-        warnings: list[str] = []
-        for group in self._groups(names):
-            spoken = Spoken(group, adapter)
-            for _ in self._speaker.speak(conversation, question, spoken, 0, stop):
-                pass
-            written = (
-                drafting.from_program(section, spoken.text)
-                if spoken.fixed
-                else drafting.from_model(section, spoken.text, spoken.boxes, group)
-            )
-            kept += written.statements
-            warnings += spoken.warnings
-            if spoken.stopped:
-                break
-        return replace(written, statements=tuple(kept)), tuple(warnings)
 
     def _check(self, question: str) -> None:
         if not question.strip():

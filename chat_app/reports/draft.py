@@ -14,12 +14,16 @@ from chat_app.errors import InputError
 from chat_app.grounding.statements import fixed, listed, said, told
 from chat_app.records import Box, Image, Section, Source, Statement
 from chat_app.reports.technique import NOT_PROVIDED, describe, technique
-from chat_app.templates import SectionTemplate, Template
+from chat_app.templates import Point, SectionTemplate, Template
 
 # "Other" and "secondary capture" say how a file came about, not what it shows (PS3.3 C.7.3.1.1.1).
 SILENT = ("OT", "SC")
 
 NOTICE = "DRAFT — not for clinical use"
+
+# What a model answers about a point with nothing wrong, or that is not to be seen; see prompts/point.md.
+NORMAL, UNSEEN = "NORMAL", ("NOT ASSESSED", "CANNOT BE ASSESSED")
+ONLY_COPIES = "What the model wrote here only repeated the findings."
 
 # A bullet or number before a finding, a heading the model repeats, and box numbers: the boxes stay attached.
 BULLET = re.compile(r"^\s*(?:[-*•]\s+|\d{1,2}[.)]\s+)")
@@ -43,18 +47,17 @@ def fill(section: SectionTemplate, facts: Mapping[str, str], images: Sequence[Im
     given = told(facts.get(section.name, ""))
     stated = (technique(images),) if section.source == "file" else ()
     known = tuple(statement for statement in stated if statement.source is Source.FILE)
-    return _section(section, (*known, *given) or fixed(NOT_PROVIDED))
+    return section_of(section, (*known, *given) or fixed(NOT_PROVIDED))
 
 
 def ask(template: Template, section: SectionTemplate, done: Sequence[Section]) -> str:
     """What a general model is asked for a section, beside all that is known from the sections before it."""
-    known = [f"- {each.title}: {' '.join(each.text.split())}" for each in done]
     points = [f"- {each.name}: {each.look}" for each in section.points]
     return prompts.render(
         "section",
         title=template.title,
         section=section.title,
-        known="\n".join(known) or "- Nothing.",
+        known=_known(done),
         checklist="\n".join(points) or "- The whole picture.",
         question=section.question,
     )
@@ -65,12 +68,63 @@ def from_model(section: SectionTemplate, text: str, boxes: Sequence[Box], images
     lines = (BULLET.sub("", line) for line in _headless(text, section.title).splitlines())
     statements = [_unnumbered(each) for each in said("\n".join(lines), boxes, images)]
     kept = tuple(each for each in statements if each.text.strip(" .:-"))
-    return _section(section, kept or fixed("The model wrote nothing for this section."))
+    return section_of(section, kept or fixed("The model wrote nothing for this section."))
 
 
-def from_program(section: SectionTemplate, text: str) -> Section:
-    """A section in which the program itself speaks: a refusal, or what stopped it."""
-    return _section(section, fixed(text))
+def ask_point(template: Template, section: SectionTemplate, point: Point, done: Sequence[Section]) -> str:
+    """What a general model is asked about one point; all points of a section are told the same is known."""
+    return prompts.render(
+        "point",
+        title=template.title,
+        section=section.title,
+        known=_known(done),
+        point=point.name,
+        look=point.look,
+        question=point.question,
+    )
+
+
+def from_point(
+    section: SectionTemplate, point: Point, text: str, boxes: Sequence[Box], images: Sequence[str]
+) -> Section:
+    """What a model said about one point: findings, the template's own phrase, or that it was not assessed."""
+    word = text.strip(" .*:\n").upper()
+    if word == NORMAL:
+        phrase = point.normal or f"{point.name}: nothing abnormal."
+        basis = f"template's phrase, as the model calls {listed(images)} normal there"
+        return section_of(section, (Statement(phrase, Source.TEMPLATE, basis, topic=point.name),))
+    if word in UNSEEN or not word:
+        return section_of(section, (replace(fixed("Not assessed.")[0], topic=point.name),))
+    written = from_model(section, text, boxes, images)
+    return replace(written, statements=tuple(replace(each, topic=point.name) for each in written.statements))
+
+
+def without_copies(section: Section, done: Sequence[Section]) -> Section:
+    """The section without what the sections before it say word for word; an impression repeats nothing."""
+    said_before = {_bare(each.text) for one in done if one.decided for each in one.statements}
+    kept = tuple(each for each in section.statements if _bare(each.text) not in said_before)
+    return replace(section, statements=kept or fixed(ONLY_COPIES) if section.statements else ())
+
+
+def of_priors(statements: Sequence[Statement], pictures: Sequence[Image]) -> tuple[Statement, ...]:
+    """The statements, those that were seen in earlier pictures alone marked as such."""
+    days = {image.place: image.origin.day for image in pictures if image.origin.day is not None}
+    newest = max(days.values(), default=0)
+    earlier = {place: newest - day for place, day in days.items() if day < newest}
+    return tuple(_of_prior(each, earlier) for each in statements)
+
+
+def _of_prior(statement: Statement, earlier: Mapping[str, int]) -> Statement:
+    """earlier: by the name of each earlier picture, by how many days."""
+    named = [place for place in earlier if statement.basis == f"seen in {place}"]
+    if statement.source is not Source.SEEN or not named:
+        return statement
+    days = earlier[named[0]]
+    return replace(statement, source=Source.PRIOR, basis=f"from a prior, {named[0]}, {in_days(days)} earlier")
+
+
+def in_days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
 
 
 def mismatch(template: Template, images: Sequence[Image]) -> str:
@@ -83,8 +137,17 @@ def mismatch(template: Template, images: Sequence[Image]) -> str:
     return f"By what the files state, {named} {be} outside what the report {template.title!r} is for."
 
 
-def _section(section: SectionTemplate, statements: tuple[Statement, ...]) -> Section:
-    return Section(section.name, section.title, statements, section.code, section.source == "model")
+def _known(done: Sequence[Section]) -> str:
+    return "\n".join(f"- {each.title}: {' '.join(each.text.split())}" for each in done) or "- Nothing."
+
+
+def _bare(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def section_of(section: SectionTemplate, statements: Sequence[Statement]) -> Section:
+    """The section of a report that this one of a template becomes."""
+    return Section(section.name, section.title, tuple(statements), section.code, section.source == "model")
 
 
 def _headless(text: str, title: str) -> str:
