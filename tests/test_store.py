@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from hypothesis.extra import numpy as arrays_of
 from identifiers import SEEDS, saved, seeded
 from keeping import Stacked, conversation, image, report, same, turn
 
-from chat_app import imaging, store
+from chat_app import imaging, store, subject
 from chat_app.errors import InputError, SetupError
 from chat_app.imaging.geometry import Grid
 from chat_app.records import Conversation, Image, Study
@@ -215,6 +216,25 @@ def test_a_picture_that_a_person_has_to_look_at_first_is_not_kept(kept: Cases) -
     assert kept.bring_back(case, ME)[0].study.images == ()
 
 
+def test_a_picture_that_was_brought_back_can_be_kept_again(
+    kept: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = keep(kept, Conversation(Study((stacked(),))))
+    monkeypatch.setattr(pictures, "RUN", "another")
+    (found,) = kept.bring_back(case, ME)[0].study.images
+    assert kept.keep_image(case, found) == ""
+    (again,) = kept.bring_back(case, ME)[0].study.images
+    assert all(same(again.at(number), stacked().at(number)) for number in range(1, 6))
+
+
+def test_a_picture_kept_by_two_at_once_is_kept_once(kept: Cases) -> None:
+    case = kept.case(ME)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: kept.keep_image(case, stacked(30)), range(4))) == [""] * 4
+    (found,) = kept.bring_back(case, ME)[0].study.images
+    assert same(found.at(30), stacked(30).at(30))
+
+
 def test_frames_that_were_kept_are_not_decoded_again(kept: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
     case = keep(kept, Conversation(Study((stacked(),))))
     monkeypatch.setattr(pictures, "frame", None)
@@ -280,6 +300,27 @@ def test_another_run_compares_neither_days_nor_a_lone_patient(
     monkeypatch.setattr(pictures, "RUN", "another")
     for each in kept.bring_back(case, ME)[0].study.images:
         assert (each.origin.patient, each.origin.study, each.origin.day) == ("", "b2", None)
+
+
+def test_no_frame_of_another_run_s_picture_knows_its_patient(
+    kept: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = replace(stacked(), origin=image().origin)
+    case = keep(kept, Conversation(Study((shown,))))
+    monkeypatch.setattr(pictures, "RUN", "another")
+    (found,) = kept.bring_back(case, ME)[0].study.images
+    assert found.at(5).origin == found.origin == replace(shown.origin, patient="", day=None)
+
+
+def test_pictures_of_two_runs_are_not_told_to_be_of_two_patients(
+    kept: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = keep(kept, Conversation(Study((image(1),))))
+    monkeypatch.setattr(pictures, "RUN", "another")
+    kept.keep_image(case, replace(image(2), origin=replace(image(2).origin, patient="under another key")))
+    found = kept.bring_back(case, ME)[0].study.images
+    assert subject.patients(found) == ""
+    assert [each.origin.patient for each in found] == ["", "under another key"]
 
 
 def test_another_run_still_knows_two_patients_from_one(kept: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -482,7 +523,9 @@ def test_a_file_that_is_no_database_is_refused_in_one_sentence(where: Settings) 
         store.open(where)
 
 
-@pytest.mark.parametrize("url", ["no url", "martian://secret@host/x", "postgresql://u:secret@[/x", "sqlite://"])
+@pytest.mark.parametrize(
+    "url", ["no url", "martian://secret@host/x", "postgresql://u:secret@[/x", "sqlite://"]
+)
 def test_a_wrong_url_is_said_without_repeating_it(url: str) -> None:
     with pytest.raises(SetupError) as raised:
         store.open(Settings(store=url))
@@ -507,8 +550,6 @@ def test_a_row_of_another_version_is_refused_in_one_sentence(where: Settings, ke
 
 
 def test_several_threads_keep_turns_of_their_own(kept: Cases) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(4) as pool:
         numbers = list(pool.map(lambda _: keep(kept, conversation(3)), range(8)))
     assert all(same(kept.bring_back(number, ME)[0], conversation(3)) for number in numbers)

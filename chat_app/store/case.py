@@ -39,8 +39,8 @@ class Store(Protocol):
 
         Gives a sentence where not all frames could be kept, else "". It takes as long as all frames take to
         decode; ended in the middle, it leaves a picture that says which frames it has not. What an earlier
-        one of its name showed is gone, so that nothing is left of what was masked since. Raises InputError
-        for a picture that a person has to look at first.
+        one of its name showed is gone, so that nothing is left of what was masked since; one that was brought
+        back is kept already. Raises InputError for a picture that a person has to look at first.
         """
         ...
 

@@ -19,6 +19,7 @@ from chat_app.store import blobs, database, forms, frames, pictures
 from chat_app.store.arrays import packed
 from chat_app.store.case import Case
 from chat_app.store.frames import Told
+from chat_app.store.pictures import KeptStack
 from chat_app.store.tables import CaseRow, DecisionRow, ImageRow, ReportRow, TurnRow, ViewRow
 
 AT_A_TIME = 8  # frames; others who want to write wait no longer than these take
@@ -43,6 +44,8 @@ class Cases:
     def keep_image(self, case: str, image: Image) -> str:
         if image.caution:
             raise InputError(f"{image.name.capitalize()} is not kept yet. {image.caution}")
+        if isinstance(image.stack, KeptStack):
+            return ""  # it was brought back: its frames are where they would be kept
         told = Told.of(image)
         with self._writing(case) as session:
             frames.begin(session, case, told)
@@ -132,14 +135,13 @@ class Cases:
 
     def _images(self, session: Session, case: str) -> tuple[Image, ...]:
         rows = session.scalars(select(ImageRow).where(ImageRow.case == case).order_by(ImageRow.place)).all()
-        ours = tuple(self._image(session, row) for row in rows)
-        return ours if all(row.run == pictures.RUN for row in rows) else pictures.strangers(ours)
+        images = [pictures.image(row.form, blobs.get(session, case, row.pixels)) for row in rows]
+        known = pictures.comparable(images, [row.run for row in rows])
+        return tuple(self._with_stack(image, row) for image, row in zip(known, rows, strict=True))
 
-    def _image(self, session: Session, row: ImageRow) -> Image:
-        """One picture; its frames are read when they are asked for, each in a transaction of its own."""
+    def _with_stack(self, image: Image, row: ImageRow) -> Image:
+        """Frames are read when they are asked for, each in a transaction of its own."""
         case, name = row.case, row.name
-        pixels = blobs.get(session, case, row.pixels)
-        image = pictures.image(row.form, pixels, None, is_of_this_run=row.run == pictures.RUN)
 
         def read(number: int) -> pictures.KeptFrame:
             with self._reading() as later:

@@ -89,6 +89,8 @@ def add(
     if blobs.size(session, case) + size > most_bytes:
         return False
     for number, frame in kept:
+        if session.get(FrameRow, (case, name, number)):
+            continue  # somebody else was quicker
         values, *overlay = blobs.put(session, case, [each for each in (frame.values, frame.overlay) if each])
         session.add(
             FrameRow(

@@ -10,7 +10,8 @@ import json
 import re
 import secrets
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -66,18 +67,22 @@ def image_form(image: Image) -> str:
     return forms.written(replace(image, facts=facts, withheld=withheld), IMAGE_ARRAYS)
 
 
-def image(form: str, pixels: bytes, stack: Stack | None, *, is_of_this_run: bool) -> Image:
-    """The Image that was kept. Of another run's, what its origin meant then is left out."""
-    found = forms.read(Image, form, pixels=array(pixels), stack=stack)
-    return found if is_of_this_run else replace(found, origin=replace(found.origin, day=None))
+def image(form: str, pixels: bytes) -> Image:
+    """The Image that was kept, without its stack."""
+    return forms.read(Image, form, pixels=array(pixels))
 
 
-def strangers(images: Iterable[Image]) -> tuple[Image, ...]:
-    """Pictures of another run: two patients stay two, a single one is compared with none opened since."""
-    images = tuple(images)
-    if len({each.origin.patient for each in images} - {""}) > 1:
-        return images
-    return tuple(replace(each, origin=replace(each.origin, patient="")) for each in images)
+def comparable(images: Sequence[Image], runs: Sequence[str]) -> Iterator[Image]:
+    """Pictures of the runs they were opened in, with as much of their origin as still means something.
+
+    Days count from another day in each run. Two patients of one run stay two; a run's only patient may be
+    that of another run, under another digest, and is compared with none.
+    """
+    seen = {(run, each.origin.patient) for each, run in zip(images, runs, strict=True)}
+    patients = Counter(run for run, patient in seen if patient)
+    for each, run in zip(images, runs, strict=True):
+        patient = each.origin.patient if patients[run] > 1 else ""
+        yield each if run == RUN else replace(each, origin=replace(each.origin, day=None, patient=patient))
 
 
 def whole(image: Image) -> str:
@@ -169,6 +174,10 @@ class Kept:
         return frozenset()
 
 
+class KeptStack(FileStack):
+    """A stack whose frames are read from the store."""
+
+
 def with_stack(image: Image, text: str, read: Callable[[int], KeptFrame], lie: Callable[[int], str]) -> Image:
     """The picture with the stack that was kept of it, none where there was none."""
     if not text:
@@ -179,7 +188,7 @@ def with_stack(image: Image, text: str, read: Callable[[int], KeptFrame], lie: C
     if kept.grid:
         corner, *steps = (np.asarray(vector) for vector in kept.grid)
         grid = Grid(corner, (steps[0], steps[1], steps[2]))
-    stack = FileStack(
+    stack = KeptStack(
         [Place(source, number) for number in range(1, kept.frames + 1)],
         kept.unit,
         lambda: image.sha256,
