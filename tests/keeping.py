@@ -32,7 +32,9 @@ from chat_app.records import (
     View,
     Window,
 )
+from chat_app.store import Store
 
+ME, OTHER = "reader-1", "reader-2"
 MODEL = ModelId("echo", "0" * 64, "for tests", "adapter", "nf4")
 BOX = Box(1, 2.5, 30, 40.25, "opacity", "image 1, slice 5")
 TABLE = Look("a table", Window(100, 50), "SIGMOID", np.arange(200, dtype=np.uint8), 3)
@@ -159,3 +161,18 @@ class Stacked:
 
     def reformat(self, plane: str) -> Any:
         raise NotImplementedError
+
+
+def stacked(frames: int = 5, damaged: int = 0) -> Image:
+    """The third slice of one."""
+    return Stacked(frames, damaged).image("image 1", 3)
+
+
+def keep(kept: Store, said: Conversation, owner: str = ME) -> str:
+    """Keeps all of it as a case of the owner."""
+    case = kept.case(owner)
+    for each in said.study.images:
+        assert not kept.keep_image(case, each)
+    for number, each in enumerate(said.turns):
+        kept.keep_turn(case, number, each)
+    return case

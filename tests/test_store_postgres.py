@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
-from keeping import Stacked, conversation, report, same, turn
+from keeping import ME, OTHER, Stacked, conversation, keep, report, same, turn
 from postgres import running
 
 from chat_app import store
@@ -17,7 +17,6 @@ from chat_app.settings import Settings
 from chat_app.store import database
 
 pytestmark = pytest.mark.slow
-ME, OTHER = "reader-1", "reader-2"
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +32,6 @@ def kept(url: str) -> Iterator[store.Store]:
     for owner in (ME, OTHER):
         opened.delete_all(owner)
     opened.close()
-
-
-def keep(kept: store.Store, said: Conversation, owner: str = ME) -> str:
-    case = kept.case(owner)
-    for image in said.study.images:
-        assert not kept.keep_image(case, image)
-    for number, each in enumerate(said.turns):
-        kept.keep_turn(case, number, each)
-    return case
 
 
 def test_a_case_comes_back_as_it_was_kept(kept: store.Store) -> None:

@@ -69,7 +69,7 @@ class Store(Protocol):
 
         Not kept are to whom it might be sent, which is agreed to anew, and what a model had read of it. Days
         between studies, and whether one opened later is of the same patient, are known only to the process
-        that opened them.
+        that opened them. A volume whose file states no millimetres is not cut anew.
         """
         ...
 

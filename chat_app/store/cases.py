@@ -19,7 +19,6 @@ from chat_app.store import blobs, database, forms, frames, pictures
 from chat_app.store.arrays import packed
 from chat_app.store.case import Case
 from chat_app.store.frames import Told
-from chat_app.store.pictures import KeptStack
 from chat_app.store.tables import CaseRow, DecisionRow, ImageRow, ReportRow, TurnRow, ViewRow
 
 AT_A_TIME = 8  # frames; others who want to write wait no longer than these take
@@ -44,7 +43,7 @@ class Cases:
     def keep_image(self, case: str, image: Image) -> str:
         if image.caution:
             raise InputError(f"{image.name.capitalize()} is not kept yet. {image.caution}")
-        if isinstance(image.stack, KeptStack):
+        if pictures.is_kept(image):
             return ""  # it was brought back: its frames are where they would be kept
         told = Told.of(image)
         with self._writing(case) as session:

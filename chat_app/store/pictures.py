@@ -20,10 +20,11 @@ import numpy as np
 
 from chat_app.errors import InputError, SetupError
 from chat_app.imaging import render
+from chat_app.imaging.burned import Masked
 from chat_app.imaging.facts import FORMS, NUMBERS
 from chat_app.imaging.geometry import Grid
 from chat_app.imaging.stack import FileStack, Place
-from chat_app.records import Frame, Image, Look, Plane, Stack
+from chat_app.records import Box, Frame, Image, Look, Plane, Stack
 from chat_app.store import forms
 from chat_app.store.arrays import packed, unpacked
 
@@ -40,13 +41,17 @@ IMAGE_ARRAYS, FRAME_ARRAYS = ("pixels", "stack"), ("values", "overlay", "looks")
 
 @dataclass(frozen=True)
 class Whole:
-    """What is kept of a stack beside its frames. grid: corner and steps of one that can be cut."""
+    """What is kept of a stack beside its frames.
+
+    grid: corner and steps of one that can be cut. boxes: where every frame was blacked out before.
+    """
 
     unit: str
     frames: int
     notes: tuple[str, ...]
     looks: str
     grid: tuple[tuple[float, ...], ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +98,9 @@ def whole(image: Image) -> str:
     grid: Grid | None = getattr(stack, "grid", None)
     vectors = (grid.corner, *grid.steps) if grid else ()
     lying = tuple(tuple(map(float, vector)) for vector in vectors)
-    return forms.written(
-        Whole(stack.unit, stack.frames, _notes(image, stack), looks_form(stack.looks), lying)
-    )
+    boxes = stack.boxes if isinstance(stack, Masked) else ()
+    notes = _notes(image, stack)
+    return forms.written(Whole(stack.unit, stack.frames, notes, looks_form(stack.looks), lying, boxes))
 
 
 def _notes(image: Image, stack: Stack) -> tuple[str, ...]:
@@ -196,7 +201,14 @@ def with_stack(image: Image, text: str, read: Callable[[int], KeptFrame], lie: C
         grid=grid,
         looks=looks(kept.looks),
     )
-    return replace(image, stack=stack)
+    # Once more, as pixels are blacked out after the window: the darkest value may not be black under it.
+    return replace(image, stack=Masked(stack, kept.boxes) if kept.boxes else stack)
+
+
+def is_kept(image: Image) -> bool:
+    """Whether its frames are read from the store."""
+    stack = image.stack
+    return isinstance(stack.stack if isinstance(stack, Masked) else stack, KeptStack)
 
 
 def nothing() -> Pixels:
