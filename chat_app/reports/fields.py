@@ -5,9 +5,10 @@ It knows no system. A value arrives as the text that was typed or chosen; an emp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 
 from chat_app.errors import InputError
 from chat_app.records import Category
@@ -34,62 +35,56 @@ class Verdict:
 class Filled:
     """The fields of one system as a person filled them in; it remembers in `used` which were read.
 
-    Raises, whichever field is read:
+    Raises:
         InputError: what was typed is no number above zero, or none of the choices.
     """
 
     def __init__(self, fields: Sequence[Field], given: Mapping[str, str]) -> None:
-        self._fields = {field.name: field for field in fields}
-        self._given = {name: given.get(name, "").strip() for name in self._fields}
+        self._labels = {field.name: field.label for field in fields}
+        self._given = {field.name: given.get(field.name, "").strip() for field in fields}
         self.used: dict[str, str] = {}
+        for field in fields:
+            if text := self._given[field.name]:
+                _check(field, text)
 
     def has(self, name: str) -> bool:
         return bool(self._given[name])
 
     def lacking(self, *names: str) -> tuple[str, ...]:
         """Those of the fields that were not filled in, as a person reads them."""
-        return tuple(_small(self._fields[name].label) for name in names if not self.has(name))
+        return tuple(_small(self._labels[name]) for name in names if not self.has(name))
 
     def number(self, name: str, step: str = "0.1") -> Decimal:
         """The number, rounded half up to "0.1" or to "1"; zero where the field was left empty.
 
         A diameter of 5.95 mm to one decimal is 6.0 mm: whoever rounds by hand does so too.
         """
-        text = self._read(name)
-        if not text:
-            return Decimal(0)
-        try:
-            number = Decimal(text)
-        except InvalidOperation as error:
-            raise self._wrong(name) from error
-        if not (number.is_finite() and 0 < number < 10_000):
-            raise self._wrong(name)
-        return number.quantize(Decimal(step), ROUND_HALF_UP)
-
-    def choice(self, name: str) -> str:
-        """What was chosen; "" where nothing was."""
-        text, choices = self._read(name), self._fields[name].choices
-        if text and text not in choices:
-            label = self._fields[name].label
-            raise InputError(f"The field {label!r} has a value that it does not know: choose {_or(choices)}.")
-        return text
+        return Decimal(self.choice(name) or 0).quantize(Decimal(step), ROUND_HALF_UP)
 
     def flag(self, name: str) -> bool:
-        """Whether it is so; where it was left empty, not."""
-        text = self._read(name)
-        if text and text not in FLAGS:
-            raise InputError(f"The field {self._fields[name].label!r} takes yes or no: choose one.")
-        return text == "yes"
+        """Whether it is so; where the field was left empty, not."""
+        return self.choice(name) == "yes"
 
-    def _read(self, name: str) -> str:
+    def choice(self, name: str) -> str:
+        """What was chosen; "" where the field was left empty."""
         text = self._given[name]
         if text:
             self.used[name] = text
         return text
 
-    def _wrong(self, name: str) -> InputError:
-        label = self._fields[name].label
-        return InputError(f"The field {label!r} needs a number above zero, with a point as in 6.5.")
+
+def _check(field: Field, text: str) -> None:
+    if field.type == "number" and not _is_number(text):
+        raise InputError(f"The field {field.label!r} needs a number above zero, with a point as in 6.5.")
+    if field.type == "flag" and text not in FLAGS:
+        raise InputError(f"The field {field.label!r} takes yes or no: choose one.")
+    if field.type == "choice" and text not in field.choices:
+        raise InputError(f"The field {field.label!r} does not know that value: choose {_or(field.choices)}.")
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is written in digits, with one point at most, and above zero."""
+    return bool(re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text)) and Decimal(text) > 0
 
 
 def _small(label: str) -> str:
