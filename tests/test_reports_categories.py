@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from chat_app.reports.categories import bi_rads, fleischner, li_rads, lung_rads,
 from chat_app.templates import FLAGS, TYPES, Field, Scope, Template
 
 SYSTEMS = categories.known()
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "categories.md").read_text(encoding="utf-8")
 UNITS = {"mm", "mo", "a"}  # UCUM: millimetre, month, year
 
 Row = tuple[str, str, str]
@@ -41,6 +44,14 @@ def test_a_system_says_what_it_is_and_what_it_reads(name: str) -> None:
         assert field.label and field.type in TYPES
         assert bool(field.choices) == (field.type == "choice")
         assert (field.unit in UNITS) == (field.type == "number")
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_is_documented_with_its_version_and_source(name: str) -> None:
+    system = SYSTEMS[name]
+    assert f"| {system.SYSTEM} | {system.VERSION} |" in DOCUMENT
+    place = re.search(r"\d{4};\d+:\d+-\d+", system.SOURCE)
+    assert (place[0] if place else "ACR BI-RADS v2025 Manual") in DOCUMENT
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
