@@ -47,7 +47,8 @@ class Finding:
     sentence says. kind: the finding whose denial denies it too. region: where nowhere else has it. acute:
     a denial of all that is acute denies it. critical: it may have to be told at once. graded:
     "increased" right before it says how it looks. size_mm: from and to,
-    the plausible lengths, why: their reason. snomed: its SNOMED CT code, "" where none is certain.
+    the plausible lengths, why: their reason. like: what a sentence may call
+    it as well. snomed: its SNOMED CT code, "" where none is certain.
     """
 
     name: str
@@ -63,6 +64,12 @@ class Finding:
     size_mm: tuple[float, float] | None = None
     why: str = ""
     snomed: str = ""
+    like: str = ""
+
+    @property
+    def family(self) -> frozenset[str]:
+        """Names under which an impression may speak of the same thing."""
+        return frozenset({self.name, self.kind, self.like} - {""})
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _anatomy(mention: Mention, zone: Zone) -> str:
         return ""
     finding = known().findings[mention.finding]
     if mention.of:
-        return finding.anatomy or mention.of
+        return mention.of if mention.denied else finding.anatomy or mention.of
     before, after = (
         [place.structure for place in places(words)] for words in (f"{zone.before} {zone.inside}", zone.after)
     )

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 
 from chat_app.grounding.vocabulary import ABNORMALITY, WHOLE, Finding, Structure, known
 
-_WORD = r"\W+(?!(?:normal|unremarkable|clear|with|without|no|which)\b)[\w'-]+"
+# Possessive, so that a run of marks takes no longer than its length.
+_WORD = r"\W++(?!(?:normal|unremarkable|clear|with|without|no|which)\b)\w[\w'-]*+"
 _NORMAL = (
     r"(?:normal|unremarkable|clear(?! of)|within (?:the )?normal limits|intact|sharp|preserved|patent|"
     r"in the midline|midline|not remarkable)"
 )
-_NORMAL_AFTER = re.compile(rf"^(?:(?!,|\W+(?:is|are) no\b){_WORD}){{0,7}}?\W+(?P<normal>{_NORMAL})\b")
+# "The lung shows normal markings" calls the markings normal, "shows normal signal" the lung.
+_SHOWS_NORMAL = re.compile(
+    rf"^\W+(?:shows?|demonstrates?|has|have) (?P<normal>{_NORMAL}) (?:signal|echo\w+|appearances?|size|"
+    r"enhancement|attenuation|density|morphology|contours?|configuration|calib(?:re|er))\b"
+)
+_STOP = r"(?!,|\W+(?:shows?|demonstrates?|reveals?|(?:is|are) no)\b)"
+_NORMAL_AFTER = re.compile(rf"^(?:{_STOP}{_WORD}){{0,7}}?\W+(?P<normal>{_NORMAL})\b")
 _NORMAL_BEFORE = re.compile(
     rf"\b(?P<normal>{_NORMAL})\s+(?:(?:size|appearance|contours?|position|calib(?:re|er)|"
     r"configuration) of (?:the )?)?"
@@ -158,7 +165,7 @@ def _called_normal(text: str, spots: Sequence[Place], named: Sequence[Mention]) 
 def _is_normal(text: str, spot: Place, named: Sequence[Mention]) -> bool:
     if _NORMAL_BEFORE.search(text[: spot.start]):
         return not any(spot.end <= each.start <= spot.end + 1 for each in named)
-    ahead = _NORMAL_AFTER.match(text[spot.end :])
+    ahead = _SHOWS_NORMAL.match(text[spot.end :]) or _NORMAL_AFTER.match(text[spot.end :])
     if ahead is None or _PLACE.search(text[: spot.start]) or _NOT.search(ahead.group()):
         return False
     between = (spot.end, spot.end + ahead.start("normal"))
