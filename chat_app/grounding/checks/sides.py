@@ -66,7 +66,7 @@ def _against_file(stated: Stated, about: Circumstances) -> Iterator[Remark]:
 
 
 def _against_boxes(stated: Stated, about: Circumstances) -> Iterator[Remark]:
-    """Only where the sentence claims one thing, all its boxes lie on one side, and the file says which it is."""
+    """Only where the sentence claims one thing, its boxes lie on one side, and the file says which."""
     boxes = stated.said.statement.boxes
     halves = {_half(box, image) for box in boxes for image in about.pictures if box.image == image.place}
     other = {"left", "right"} - {stated.claim.side}
