@@ -37,7 +37,7 @@ HOSTILE = {
     "long word": "x" * 20_000,
     "right to left": "שלום \u202eevil\u202c مرحبا",
     "emoji": "lung 🫁 👩\u200d⚕️ 😀",
-    "control": "a\x00b\x01\x0b\x0c\x1b[31m\x7f\x85\u2028c\ufffe\uffff",
+    "control": "a\u200b\ufeff\U000e0041\x00b\x01\x0b\x0c\x1b[31m\x7f\x85\u2028c\ufffe\uffff",
     "lone surrogate": "half \ud800 and \udfff",
     "empty": "",
     "lines": "one\ntwo\r\n\n# three\\four^five=six",

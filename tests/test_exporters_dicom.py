@@ -268,6 +268,12 @@ def test_files_are_known_by_their_hash_whatever_they_are_called_now(tmp_path: Pa
     assert originals.matched(made, opened(second)) == ()
 
 
+def test_a_file_is_not_taken_for_a_picture_whose_hash_is_not_known(tmp_path: Path) -> None:
+    images = opened(film(tmp_path))
+    with pytest.raises(InputError, match="holds no hash of image 1"):
+        originals.of(report(hashes={}), images)
+
+
 def test_headers_hold_no_pixels(tmp_path: Path) -> None:
     images = opened(film(tmp_path))
     (found,) = originals.of(about(report(), images), images)["image 1"]

@@ -24,7 +24,8 @@ def export(report: Report, pictures: Sequence[Image] = (), originals: Originals 
     written = pdf.export(report, pictures)
     dataset = _begun(report, ready[0].header)
     dataset.DocumentTitle = dicom.described(report, report.title)
-    dataset.BurnedInAnnotation = "YES" if pictures else "NO"
+    # What a person wrote may name the patient, and nobody has looked (PS3.3 C.24.2).
+    dataset.BurnedInAnnotation = "YES"
     dataset.VerificationFlag = "VERIFIED" if signature else "UNVERIFIED"
     dataset.ConceptNameCodeSequence = [_diagnostic_imaging()]
     dataset.SourceInstanceSequence = [_reference(each) for each in ready]

@@ -14,7 +14,7 @@ from typing import Any
 
 from chat_app.exporters import json, pdf
 from chat_app.exporters.parts import stamp
-from chat_app.exporters.parts.findings import Finding, Reader, decided, unread
+from chat_app.exporters.parts.findings import READ, Finding, Reader, decided
 from chat_app.exporters.parts.originals import NONE, Originals, check
 from chat_app.exporters.parts.originals import study as study_of
 from chat_app.exporters.parts.text import line
@@ -76,7 +76,7 @@ def bundle(
     report: Report,
     pictures: Sequence[Image] = (),
     originals: Originals = NONE,
-    read: Reader = unread,
+    read: Reader = READ,
 ) -> Any:
     """The same as a `Bundle` of fhir.resources, which checks its shape; `read` says what a sentence claims.
 

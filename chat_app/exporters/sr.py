@@ -12,7 +12,7 @@ from typing import Any
 
 from chat_app.errors import InputError
 from chat_app.exporters.parts import dicom, stamp
-from chat_app.exporters.parts.findings import Finding, Mark, Reader, findings, unread
+from chat_app.exporters.parts.findings import READ, Finding, Mark, Reader, findings
 from chat_app.exporters.parts.originals import NONE, Original, Originals
 from chat_app.exporters.parts.text import line
 from chat_app.records import Image, Presence, Report, Source, Status
@@ -41,7 +41,7 @@ def export(report: Report, pictures: Sequence[Image] = (), originals: Originals 
     return dicom.file(document(report, originals))
 
 
-def document(report: Report, originals: Originals, read: Reader = unread) -> Any:
+def document(report: Report, originals: Originals, read: Reader = READ) -> Any:
     """The same as highdicom's `ComprehensiveSR`; `read` says what a sentence claims.
 
     Raises:

@@ -25,13 +25,12 @@ COLOUR = (255, 210, 0)  # told from any grey; the number on it is black
 
 @dataclass(frozen=True, eq=False)
 class Plate:
-    """One picture as it is printed: its name, PNG bytes, size in pixels, and the boxes on it."""
+    """One picture as it is printed, its boxes on it: its name, PNG bytes, and size in pixels."""
 
     name: str
     png: bytes
     width: int
     height: int
-    marks: tuple[Mark, ...]
 
 
 def plates(report: Report, pictures: Sequence[Image]) -> Iterator[Plate]:
@@ -62,7 +61,7 @@ def plate(image: Image, name: str, drawn: Sequence[Mark]) -> Plate:
         _draw(pen, mark, scaled(mark.box, across, down))
     stream = io.BytesIO()
     canvas.save(stream, "PNG")
-    return Plate(name, stream.getvalue(), *size, tuple(drawn))
+    return Plate(name, stream.getvalue(), *size)
 
 
 def scale(image: Image) -> tuple[float, float]:

@@ -54,7 +54,11 @@ class Finding:
         return "; ".join(line(part) for part in parts if part)
 
 
-def findings(report: Report, read: Reader = unread) -> tuple[Finding, ...]:
+# How every form reads claims.
+READ: Reader = unread
+
+
+def findings(report: Report, read: Reader = READ) -> tuple[Finding, ...]:
     """Every statement that nobody rejected."""
     found: list[Finding] = []
     number = 0
@@ -71,7 +75,7 @@ def marks(report: Report) -> tuple[Mark, ...]:
     return tuple(mark for finding in findings(report) for mark in finding.marks)
 
 
-def decided(report: Report, read: Reader = unread) -> tuple[Finding, ...]:
+def decided(report: Report, read: Reader = READ) -> tuple[Finding, ...]:
     """Those of the sections in which a person decides about each statement: the findings proper."""
     return tuple(each for each in findings(report, read) if each.section.decided)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MISSING = "This form goes back beside the pictures' own DICOM files and needs them: give those of {name}."
 OTHER = "What was given as {name} is not the picture this report was made from: give that one."
+UNPROVEN = "This report holds no hash of {name}, so no file can be shown to be that picture: draft it again."
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -50,10 +51,15 @@ def of(report: Report, images: Sequence[Image]) -> Originals:
     """The headers of those images that came from DICOM files; the files are read again.
 
     Raises:
-        InputError: an image is not the picture that the report has under its name.
+        InputError: an image is not the picture that the report has under its name, or the report holds no
+            hash to tell.
         UnreadableFile: a file is no longer there.
     """
     check(report, images)
+    hashed = {_base(name) for name in report.hashes}
+    for image in images:
+        if image.name not in hashed:
+            raise InputError(UNPROVEN.format(name=image.name))
     placed = {image.name: _places(image) for image in images}
     return {name: _originals(places) for name, places in placed.items() if places}
 

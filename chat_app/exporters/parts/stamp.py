@@ -35,22 +35,18 @@ def signatures(report: Report) -> tuple[str, ...]:
     )
 
 
-def signer(report: Report) -> Signature | None:
-    """Who last signed a report that is final or amended; None for any other."""
-    given = [each for each in report.signatures if each.status in SIGNED]
-    return given[-1] if given and report.status in SIGNED else None
-
-
 def signed(report: Report) -> Signature | None:
-    """The same for a form that says who verified a report: one that is final without a name is refused.
+    """Who last signed a report that is final or amended; None for any other.
 
     Raises:
-        InputError: the report is final or amended and nobody signed it as that.
+        InputError: it is final or amended, and nobody signed it as that.
     """
-    found = signer(report)
-    if found is None and report.status in SIGNED:
+    if report.status not in SIGNED:
+        return None
+    given = [each for each in report.signatures if each.status in SIGNED]
+    if not given:
         raise InputError(f"This report is {report.status} and bears no signature of that: sign it first.")
-    return found
+    return given[-1]
 
 
 def moment(report: Report) -> datetime:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 
-# Control characters, and those that turn the direction of writing and so can hide what a line says
-# (Unicode Standard Annex 9, explicit directional formatting).
-UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Control characters; those that turn the direction of writing and so can hide what a line says (Unicode
+# Standard Annex 9, explicit directional formatting); and those that have no width at all. The joiners stay,
+# for scripts and emoji need them.
+UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
 # Halves of a character and code points that are none: no UTF-8 and no XML 1.0 file may hold them.
 BROKEN = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 REPLACEMENT = "\ufffd"
