@@ -185,7 +185,7 @@ class Visitor:
         self.page.locator("#template input").click()
         self.page.get_by_role("option", name=template).click()
         self.page.locator("#draft").click()
-        expect(self.page.locator("#download-markdown")).to_be_visible()
+        expect(self.page.locator("#download")).to_be_visible()
 
     def statement(self, section: str, number: int = 0) -> Locator:
         """A row of the draft."""
@@ -213,11 +213,13 @@ class Visitor:
         self.page.locator(".sign .name").fill(name)
         self.page.locator(".sign").get_by_role("button", name=f"Sign as {status}").click()
 
-    def download(self, kind: str) -> tuple[str, str]:
-        """The name and the text of the file that the browser saves."""
+    def download(self, ending: str) -> tuple[str, bytes]:
+        """The name and the bytes of the file that the browser saves."""
+        self.page.locator("#form input").click()
+        self.page.get_by_role("option", name=f"({ending})").click()
         with self.page.expect_download() as saved:
-            self.page.locator(f"#download-{kind}").click()
-        return saved.value.suggested_filename, Path(saved.value.path()).read_text(encoding="utf-8")
+            self.page.locator("#download").click()
+        return saved.value.suggested_filename, Path(saved.value.path()).read_bytes()
 
 
 @contextmanager

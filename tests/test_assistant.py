@@ -172,8 +172,8 @@ def test_a_general_model_is_asked_about_one_point_of_the_anatomy_after_the_other
     assert [each.source for each in findings.statements] == [
         Source.TEMPLATE, Source.SEEN, Source.TEMPLATE, Source.TEMPLATE, Source.SEEN
     ]  # fmt: skip
-    growing = [len(each.statements) for each in parts if isinstance(each, Section) and each.name == "findings"]
-    assert growing == [1, 2, 3, 4, 5]
+    sections = [each for each in parts if isinstance(each, Section) and each.name == "findings"]
+    assert [len(each.statements) for each in sections] == [1, 2, 3, 4, 5]
     impression = report.section("impression")
     assert impression and impression.text == "Pneumonia is possible."
     systems = {sent[0].text for sent in scripted.history}

@@ -71,11 +71,11 @@ def whole_visit(visitor: Any, mark: str) -> None:
     visitor.draft()
     assert mark in visitor.section("history")
     visitor.rewrite("history", "Written by a person.")
-    name, text = visitor.download("markdown")
-    assert name == "draft-report.md"
-    assert "Written by a person." in text and "DRAFT" in text
-    name, text = visitor.download("json")
-    assert name == "draft-report.json"
+    name, text = visitor.download(".md")
+    assert name == "report.md"
+    assert b"Written by a person." in text and b"DRAFT" in text
+    name, text = visitor.download(".json")
+    assert name == "report.json"
     assert json.loads(text)["sections"][0]["statements"][0]["basis"] == "written by you"
 
 
@@ -107,7 +107,7 @@ def test_nano_takes_a_held_out_film_from_file_to_draft(visit: Callable[..., Any]
     visitor.says("left lung [2]")
     visitor.draft("Chest radiograph")
     assert "film" in visitor.section("findings").lower()
-    _, text = visitor.download("json")
+    _, text = visitor.download(".json")
     report = json.loads(text)
     assert report["status"] == "draft" and report["model"]["name"] == "nano"
     assert report["sections"][3]["statements"][-1]["boxes"]
@@ -153,7 +153,7 @@ def test_a_draft_is_decided_about_row_by_row_and_signed(visit: Callable[..., Any
     visitor.sign("final", "Dr. Ada Lin")
     expect(visitor.page.locator(".signatures")).to_contain_text("Signed as final by Dr. Ada Lin")
     expect(visitor.page.locator("[data-act=edit]")).to_have_count(0)
-    report = json.loads(visitor.download("json")[1])
+    report = json.loads(visitor.download(".json")[1])
     assert report["status"] == "final"
     visitor.page.get_by_role("button", name="Begin an amendment").click()
     visitor.rewrite("impression", "Small cyst.")

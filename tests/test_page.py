@@ -110,7 +110,7 @@ def test_messages_come_from_the_record() -> None:
 
 def test_a_draft_says_its_status_and_what_rests_on_nothing() -> None:
     unsupported = Statement("Stable.", Source.UNSUPPORTED, "no basis")
-    draft = Report("g", "G", (Section("f", "F", (unsupported,)),), MODEL, "p", 0)
+    draft = Report("general", "G", (Section("f", "F", (unsupported,)),), MODEL, "p", 0)
     shown = sheet.value(Desk(), draft, sheet.standing(draft))
     assert "Status: draft" in shown["standing"] and "not for clinical use" in shown["standing"]
     assert shown["sections"][0]["statements"][0]["source"] == "unsupported"
@@ -118,7 +118,8 @@ def test_a_draft_says_its_status_and_what_rests_on_nothing() -> None:
 
 
 def test_only_statements_of_the_draft_can_be_named() -> None:
-    draft = Report("g", "G", (Section("f", "F", (Statement("A.", Source.SEEN, "seen"),)),), MODEL, "p", 0)
+    section = Section("f", "F", (Statement("A.", Source.SEEN, "seen"),))
+    draft = Report("general", "G", (section,), MODEL, "p", 0)
     assert sheet.place(draft, {"section": "f", "statement": 0}) == ("f", 0)
     for name, number in (("", 0), ("x", 0), ("f", 1), ("f", "0"), ("f", None)):
         said = {"section": name, "statement": number}
@@ -331,7 +332,7 @@ def typed(visitor: Client) -> list[str]:
 def test_only_deliberate_names_are_public(opened: Callable[..., str]) -> None:
     endpoints = client(opened(Echo())).view_api(return_format="dict")["named_endpoints"]
     assert set(endpoints) == {
-        "/open", "/example", "/ask", "/draft", "/markdown", "/json", "/clear"
+        "/open", "/example", "/ask", "/draft", "/export", "/clear"
     }  # fmt: skip
 
 

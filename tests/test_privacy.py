@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import logging
 import random
@@ -30,6 +31,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from pypdf import PdfReader
 from test_page import asking, client, opening, typed
 
 from chat_app import cli, exporters, imaging
@@ -469,9 +471,21 @@ def everything(visitor: Client, path: Path) -> Iterator[object]:
     yield opening(visitor, path)
     yield asking(visitor, "Is it normal?")
     yield visitor.predict("general", *typed(visitor), api_name="/draft")
-    texts = visitor.view_api(return_format="dict")["named_endpoints"]["/markdown"]["parameters"]
-    for name in ("/markdown", "/json"):
-        yield visitor.predict(*[""] * len(texts), api_name=name)
+    for ending in (".md", ".json", ".fhir.json", ".radfact.json"):
+        yield base64.b64decode(visitor.predict(ending, api_name="/export")).decode()
+    for ending, read in ((".pdf", pdf_text), (".docx", docx_text)):
+        yield read(base64.b64decode(visitor.predict(ending, api_name="/export")))
+
+
+def pdf_text(data: bytes) -> str:
+    document = PdfReader(io.BytesIO(data))
+    return "".join(page.extract_text() for page in document.pages) + str(document.metadata)
+
+
+def docx_text(data: bytes) -> str:
+    with zipfile.ZipFile(io.BytesIO(data)) as document:
+        names = [name for name in document.namelist() if name.endswith((".xml", ".rels"))]
+        return "".join(document.read(name).decode() for name in names)
 
 
 @kinds

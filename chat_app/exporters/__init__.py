@@ -16,10 +16,11 @@ from chat_app.records import Image, Report
 class Form(Protocol):
     """What each module of this folder is.
 
-    ENDING: of the files it writes (".md"). BESIDE: it goes back beside the pictures' own DICOM files, names
-    their patient as they do, and is written only with their headers.
+    TITLE: what people call it. ENDING: of the files it writes (".md"). BESIDE: it goes back beside the
+    pictures' own DICOM files, names their patient as they do, and is written only with their headers.
     """
 
+    TITLE: str
     ENDING: str
     BESIDE: bool
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from docx.document import Document as Written
     from docx.text.paragraph import Paragraph
 
+TITLE = "Word"
 ENDING = ".docx"
 BESIDE = False
 

@@ -13,6 +13,7 @@ from chat_app.records import Image, Report
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
 
+TITLE = "DICOM with the PDF inside"
 ENDING = ".pdf.dcm"
 BESIDE = True
 

@@ -20,6 +20,7 @@ from chat_app.exporters.parts.originals import study as study_of
 from chat_app.exporters.parts.text import line
 from chat_app.records import Image, Presence, Report, Status
 
+TITLE = "FHIR R4B"
 ENDING = ".fhir.json"
 BESIDE = False
 

@@ -15,6 +15,7 @@ from chat_app.exporters.parts.stamp import banner
 from chat_app.exporters.parts.text import whole
 from chat_app.records import Answer, Box, Category, Image, ModelId, Report, Section, Statement, View
 
+TITLE = "JSON"
 ENDING = ".json"
 BESIDE = False
 

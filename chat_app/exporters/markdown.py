@@ -11,6 +11,7 @@ from chat_app.exporters.parts.originals import NONE, Originals
 from chat_app.exporters.parts.text import line
 from chat_app.records import Image, Report
 
+TITLE = "Markdown"
 ENDING = ".md"
 BESIDE = False
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.pdfgen.canvas import Canvas
 
+TITLE = "PDF"
 ENDING = ".pdf"
 BESIDE = False
 

@@ -18,6 +18,7 @@ from chat_app.records import Image, Report
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+TITLE = "DICOM presentation state"
 ENDING = ".pr.dcm"
 BESIDE = True
 

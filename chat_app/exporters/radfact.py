@@ -16,6 +16,7 @@ from chat_app.exporters.parts.originals import NONE, Originals, check
 from chat_app.exporters.parts.text import line
 from chat_app.records import Box, Image, Report, Study
 
+TITLE = "RadFact"
 ENDING = ".radfact.json"
 BESIDE = False
 

@@ -17,6 +17,7 @@ from chat_app.exporters.parts.originals import NONE, Original, Originals
 from chat_app.exporters.parts.text import line
 from chat_app.records import Image, Presence, Report, Source, Status
 
+TITLE = "DICOM structured report"
 ENDING = ".sr.dcm"
 BESIDE = True
 

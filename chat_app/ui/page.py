@@ -288,10 +288,8 @@ class Page:
         drafted = pane.button.click(pane.draft, known, self.drafted, api_name="draft", **MODEL)
         drafted.then(self.hand.turned, desk, self.turning, **QUIET)
         pane.halt.click(pane.stop, desk, None, queue=False, **QUIET)
-        markdown = pane.markdown.click(pane.as_markdown, desk, pane.text, api_name="markdown", **SOFT)
-        markdown.success(None, pane.text, None, js=report.save("md"))
-        json = pane.json.click(pane.as_json, desk, pane.text, api_name="json", **SOFT)
-        json.success(None, pane.text, None, js=report.save("json"))
+        taken = pane.export.click(pane.exported, [desk, pane.form], pane.bytes, api_name="export", **SOFT)
+        taken.success(None, [pane.bytes, pane.form], None, js=report.SAVE)
 
 
 def _archive(settings: Settings) -> Server | None:

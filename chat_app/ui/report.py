@@ -5,18 +5,18 @@ It decides nothing about a report: the assistant drafts, the person at the page 
 
 from __future__ import annotations
 
-import string
+import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from chat_app import prompts
+from chat_app import exporters, prompts
 from chat_app.errors import InputError
-from chat_app.exporters import json as json_exporter
-from chat_app.exporters import markdown as markdown_exporter
+from chat_app.exporters.parts import originals
 from chat_app.records import ModelId, Remark, Report, Section, Status
-from chat_app.reports import decide, status
+from chat_app.reports import decide, review, status
 from chat_app.ui import sheet
 from chat_app.ui.desk import DRAFT, Desk
 from chat_app.ui.faults import told
@@ -29,15 +29,18 @@ Update = dict[Any, Any]
 Said = Mapping[str, Any]
 Change = Callable[[Report, Said], Report]
 
+GENERAL = "general"
 NO_DRAFT = "No draft yet. It will be made from your pictures and from what you write above."
 NOT_HERE = "There is no draft yet: draft one first."
 
-# The text is made on the server from the report as decided; only the browser makes a file of it.
-SAVE = """(text) => {
-  if (!text) return;
+# The bytes are made on the server from the report as decided and lie in no file there; the browser saves them
+# under a name with nobody's name in it.
+SAVE = """(bytes, ending) => {
+  if (!bytes) return;
+  const data = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], {type: "text/plain"}));
-  link.download = "draft-report.$ending";
+  link.href = URL.createObjectURL(new Blob([data], {type: "application/octet-stream"}));
+  link.download = "report" + ending;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }"""
@@ -50,7 +53,7 @@ class Pane:
         self.assistant, self.loading = assistant, loading
         self.templates = {name: prompts.template(name) for name in prompts.templates()}
         choices = [(template.title, name) for name, template in self.templates.items()]
-        self.template = gr.Dropdown(choices, value=choices[0][1], label="Report template", elem_id="template")
+        self.template = gr.Dropdown(choices, value=GENERAL, label="Report template", elem_id="template")
         with gr.Accordion("What you know (optional)", open=False, elem_id="told"):
             self.fields = {name: gr.Textbox("", label=label, max_lines=4) for name, label in self._labels()}
         with gr.Row():
@@ -58,9 +61,10 @@ class Pane:
             self.halt = gr.Button("Stop", visible=False, elem_id="stop-draft")
         self.sheet = sheet.component()
         with gr.Row(visible=False) as self.downloads:
-            self.markdown = gr.Button("Download Markdown", size="sm", elem_id="download-markdown")
-            self.json = gr.Button("Download JSON", size="sm", elem_id="download-json")
-        self.text = gr.Textbox(visible="hidden", label="The draft as text")
+            forms = [(f"{form.TITLE} ({ending})", ending) for ending, form in exporters.known().items()]
+            self.form = gr.Dropdown(forms, value=".pdf", label="Take away as", elem_id="form")
+            self.export = gr.Button("Download", size="sm", elem_id="download")
+        self.bytes = gr.Textbox(visible="hidden", label="The report as a file, in base64")
 
     def _labels(self) -> list[tuple[str, str]]:
         """Each section that no model writes, once, with what the person is asked for."""
@@ -129,13 +133,17 @@ class Pane:
 
     def remarks(self, desk: Desk) -> tuple[Remark, ...]:
         """What the checks find in the draft as it stands."""
-        return ()
+        return review.remarks(desk.report, desk.images) if desk.report else ()
 
-    def as_markdown(self, desk: Desk) -> str:
-        return markdown_exporter.export(_there(desk)).decode()
-
-    def as_json(self, desk: Desk) -> str:
-        return json_exporter.export(_there(desk)).decode()
+    def exported(self, desk: Desk, ending: str) -> str:
+        """The report in that form, in base64; nothing after a fault, which is told."""
+        written = b""
+        with told():
+            report, form = _there(desk), exporters.ending(Path(f"report{ending}"))
+            pictures = originals.matched(report, desk.images)
+            beside = originals.of(report, pictures) if form.BESIDE else originals.NONE
+            written = form.export(report, pictures, beside)
+        return base64.b64encode(written).decode()
 
     def written(self, desk: Desk) -> Update:
         """The sheet as this desk has it."""
@@ -173,11 +181,7 @@ CHANGES: dict[str, Change] = {
     "reword": lambda report, said: decide.edit(report, *sheet.place(report, said), str(said.get("text", ""))),
     "insert": lambda report, said: decide.add(report, str(said.get("section")), str(said.get("text", ""))),
     "answer": lambda report, said: decide.answer(report, str(said.get("key")), str(said.get("text", ""))),
-    "fill": lambda report, said: decide.fill(report, str(said.get("name")), str(said.get("text", ""))),
+    "fill": lambda report, said: review.filled(report, str(said.get("name")), str(said.get("text", ""))),
     "amend": lambda report, said: status.amendment(report),
 }
 
-
-def save(ending: str) -> str:
-    """The script by which the browser saves the draft's text as a file; no name of anyone is in its own."""
-    return string.Template(SAVE).substitute(ending=ending)

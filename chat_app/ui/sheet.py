@@ -14,8 +14,9 @@ import gradio as gr
 
 from chat_app.errors import InputError
 from chat_app.records import Remark, Report, Review, Section, Source, Statement
-from chat_app.reports import decide, marks, status
+from chat_app.reports import decide, marks, review, status
 from chat_app.reports.draft import NOTICE
+from chat_app.templates import FLAGS, Field
 from chat_app.ui.components import changed
 from chat_app.ui.desk import Desk
 
@@ -65,7 +66,7 @@ def value(
             if each.critical
         ],
         "sections": [_section(desk, each, remarks, marks.numbers(report)) for each in report.sections],
-        "fields": [],
+        "fields": [_field(field, text) for field, text in review.fields(report)],
         "categories": [each.words for each in report.categories],
         "isOpen": is_open(report),
         "ways": list(status.ways(report)),
@@ -133,6 +134,11 @@ def _section(
             for number, statement in enumerate(section.statements)
         ],
     }
+
+
+def _field(field: Field, text: str) -> dict[str, Any]:
+    choices = FLAGS if field.type == "flag" else field.choices
+    return {"name": field.name, "label": field.label, "unit": field.unit, "choices": choices, "value": text}
 
 
 def _line(statement: Statement) -> dict[str, Any]:
