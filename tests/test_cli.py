@@ -28,8 +28,9 @@ from chat_app.records import ModelId
 
 ROOT = Path(__file__).parent.parent
 VERBS = (
-    *("serve", "ask", "draft", "deidentify", "pull", "push", "cases", "audit"),
-    *("models", "templates", "train", "evaluate", "export", "doctor"),
+    *("serve", "ask", "draft", "check", "sign", "export", "replay"),
+    *("deidentify", "pull", "push", "cases", "audit"),
+    *("models", "templates", "train", "evaluate", "merge", "doctor"),
 )
 HEAVY = {"torch", "transformers", "gradio", "numpy", "PIL", "pydicom", "langchain_core", "pydantic"}
 
@@ -106,7 +107,7 @@ def test_weights_that_are_not_there_are_the_operator_s_to_mend(picture: Any) -> 
 
 def test_export_writes_weights_that_can_be_read(run: Run, tmp_path: Path) -> None:
     weights = ("--weights", minds.folder("llava-15-7b"), "--dtype", "fp32")
-    code, out, _ = run("export", "llava-15-7b", *weights, "-o", tmp_path / "out")
+    code, out, _ = run("merge", "llava-15-7b", *weights, "-o", tmp_path / "out")
     assert code == 0 and out == "llava-15-7b was written in fp32.\n"
     assert (tmp_path / "out" / "model.safetensors").is_file()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_app import __version__
-from chat_app.cli import data, keeping, training, verbs
+from chat_app.cli import data, keeping, reporting, training, verbs
 from chat_app.training.lora.options import Options
 
 EPILOG = (
@@ -37,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("-V", "--version", action="version", version=f"lightbox {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    reading = (_serve, _ask, _draft, _deidentify, _pull, _push)
-    for add in (*reading, _cases, _audit, _models, _templates, _data, _train, _evaluate, _export, _doctor):
+    reading = (_serve, _ask, _draft, _check, _sign, _export, _replay, _deidentify, _pull, _push)
+    for add in (*reading, _cases, _audit, _models, _templates, _data, _train, _evaluate, _merge, _doctor):
         add(commands)
     return top
 
@@ -76,7 +76,7 @@ def _ask(commands: Any) -> None:
 
 
 def _draft(commands: Any) -> None:
-    parser = _command(commands, "draft", verbs.draft, "Draft a report about one or more pictures.")
+    parser = _command(commands, "draft", reporting.draft, "Draft a report about one or more pictures.")
     _about_pictures(parser)
     parser.add_argument("--template", required=True, metavar="NAME", help="see: lightbox templates")
     parser.add_argument("--history", metavar="TEXT", help="the clinical history, in your words")
@@ -84,6 +84,49 @@ def _draft(commands: Any) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write a .md or .json file instead")
     _about_model(parser)
     _agreed(parser)
+
+
+def _check(commands: Any) -> None:
+    says = "Look a report over by rules; exit code 2 when they remark on something."
+    _about_report(_command(commands, "check", reporting.check, says))
+
+
+def _sign(commands: Any) -> None:
+    says = "Decide about the statements of a report, and sign it; its file is changed."
+    parser = _command(commands, "sign", reporting.sign, says)
+    _about_report(parser)
+    for act in ("accept", "reject"):
+        one = f"{act} a statement, findings:2 for the second finding; repeatable"
+        parser.add_argument(f"--{act}", action="append", default=[], metavar="PLACE", help=one)
+    critical = "what was done about possible critical findings, or why they are none"
+    parser.add_argument("--critical", metavar="TEXT", help=critical)
+    parser.add_argument("--amend", action="store_true", help="begin an amendment of a signed report first")
+    parser.add_argument("--name", help="sign with this name; without one only the decisions are kept")
+    stands = "what the report is from then on (default: preliminary)"
+    choices = ("preliminary", "final", "amended", "entered in error")
+    parser.add_argument("--as", dest="status", choices=choices, default=choices[0], help=stands)
+
+
+def _export(commands: Any) -> None:
+    says = "Write a report in the form that the ending of the file names."
+    parser = _command(commands, "export", reporting.export, says)
+    _about_report(parser)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=_endings())
+
+
+def _replay(commands: Any) -> None:
+    says = "Draw a draft again from its stamp; exit code 2 when the words are not the same."
+    _about_report(_command(commands, "replay", reporting.replay, says), "+")
+
+
+def _endings() -> str:
+    return "one of .md .json .docx .pdf .fhir.json .radfact.json .sr.dcm .pr.dcm .pdf.dcm"
+
+
+def _about_report(parser: argparse.ArgumentParser, pictures: str = "*") -> None:
+    parser.add_argument("report", type=Path, metavar="REPORT.json", help="what lightbox draft -o wrote")
+    says = "the files it was made from; found by their hashes, whatever they are called"
+    parser.add_argument("--images", nargs=pictures, type=Path, default=[], metavar="IMAGE", help=says)
 
 
 def _deidentify(commands: Any) -> None:
@@ -252,9 +295,9 @@ def _about_scoring(parser: argparse.ArgumentParser) -> None:
     _agreed(parser)
 
 
-def _export(commands: Any) -> None:
+def _merge(commands: Any) -> None:
     says = "Write a model's weights for a server, with an adapter merged in."
-    parser = _command(commands, "export", verbs.export, says)
+    parser = _command(commands, "merge", verbs.merge, says)
     parser.add_argument("model", help="which model (see: lightbox models)")
     folder = "a new or empty folder"
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=folder)

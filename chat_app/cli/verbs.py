@@ -16,7 +16,6 @@ from chat_app.errors import InputError, SetupError
 if TYPE_CHECKING:
     from chat_app.assistant import Assistant
     from chat_app.dicomweb import Server
-    from chat_app.exporters import Form
     from chat_app.models.cards import Card, Weights
     from chat_app.models.fit import Machine
     from chat_app.records import Answer, Box, Conversation, Image
@@ -46,28 +45,10 @@ def ask(options: argparse.Namespace) -> int:
     from chat_app.exporters import json as form
     from chat_app.records import Answer
 
-    assistant, conversation = _opened(options)
+    assistant, conversation = opened(options)
     names = [image.name for image in conversation.study.images]
-    answer = _last(assistant.ask(conversation, options.question, images=names), Answer)
+    answer = last(assistant.ask(conversation, options.question, images=names), Answer)
     print(_json(form.answer(answer)) if options.json else _readable(answer))
-    return 0
-
-
-def draft(options: argparse.Namespace) -> int:
-    from chat_app import prompts
-    from chat_app.records import Report
-
-    prompts.template(options.template)  # a wrong name is said before the model is loaded
-    form = _form(options.output)
-    assistant, conversation = _opened(options)
-    told = {"history": options.history, "comparison": options.comparison}
-    given = {name: text for name, text in told.items() if text is not None}
-    report = _last(assistant.draft(conversation, options.template, told=given), Report)
-    written = form.export(report, conversation.study.images)
-    if options.output:
-        _write(options.output, written)
-    else:
-        print(written.decode(), end="")
     return 0
 
 
@@ -213,7 +194,7 @@ def evaluate(options: argparse.Namespace) -> int:
     agreed = _agreed(options, chosen)  # before its server is so much as greeted
     result = evaluation.evaluate(
         options.suite,
-        _loaded(chosen),
+        loaded(chosen),
         options.data,
         options.split,
         names=options.task,
@@ -225,10 +206,10 @@ def evaluate(options: argparse.Namespace) -> int:
         say=_progress,
     )
     if options.radfact:
-        _write(options.radfact, _json(result.radfact).encode())
+        write(options.radfact, _json(result.radfact).encode())
     form = evaluation.as_data(result)
     if options.output:
-        _write(options.output, evaluation.as_file(form).encode())
+        write(options.output, evaluation.as_file(form).encode())
     print(_json(form) if options.json else evaluation.as_text(result))
     return 0
 
@@ -271,7 +252,7 @@ def doctor(options: argparse.Namespace) -> int:
     return int(not all(check.sound for check in found))
 
 
-def export(options: argparse.Namespace) -> int:
+def merge(options: argparse.Namespace) -> int:
     from chat_app.models import cards
     from chat_app.models.local import export as exporting
 
@@ -300,7 +281,7 @@ def _agreed(options: argparse.Namespace, chosen: settings.Settings) -> tuple[str
     return (host,) if host else ()
 
 
-def _loaded(chosen: settings.Settings) -> Assistant:
+def loaded(chosen: settings.Settings) -> Assistant:
     from chat_app.assistant import Assistant
 
     assistant = Assistant(chosen)
@@ -308,7 +289,7 @@ def _loaded(chosen: settings.Settings) -> Assistant:
     return assistant
 
 
-def _opened(options: argparse.Namespace) -> tuple[Assistant, Conversation]:
+def opened(options: argparse.Namespace) -> tuple[Assistant, Conversation]:
     """The assistant and a conversation over the files, which are read first because that fails sooner."""
     from chat_app import imaging
     from chat_app.models import cards
@@ -323,7 +304,7 @@ def _opened(options: argparse.Namespace) -> tuple[Assistant, Conversation]:
     conversation = Conversation(agreed=_agreed(options, chosen))
     for image in opened.images:
         conversation = conversation.with_image(_cleared(image, options, slices))
-    return _loaded(chosen), conversation
+    return loaded(chosen), conversation
 
 
 def _cleared(image: Image, options: argparse.Namespace, slices: int) -> Image:
@@ -340,7 +321,7 @@ def _cleared(image: Image, options: argparse.Namespace, slices: int) -> Image:
     return replace(shown, caution="")
 
 
-def _last(pieces: Iterable[object], kind: type[Kind]) -> Kind:
+def last(pieces: Iterable[object], kind: type[Kind]) -> Kind:
     """What the straight line ends with; the pieces before it are for a page that shows them as they come."""
     *_, last = pieces
     if not isinstance(last, kind):
@@ -366,20 +347,7 @@ def _place(box: Box) -> str:
     return f"{box.label or 'box'} in {box.image}: pixels {x0}, {y0} to {x1}, {y1}"
 
 
-def _form(output: Path | None) -> Form:
-    """How the report is written: by the file's ending, as Markdown where there is no file."""
-    from chat_app import exporters
-
-    form = exporters.ending(output or Path("report.md"))
-    if form.BESIDE:
-        raise InputError(
-            f"A fresh draft is not written as {form.ENDING}, a form that names the patient and goes back "
-            "beside the pictures: write it as .json, and that form from there."
-        )
-    return form
-
-
-def _write(output: Path, written: bytes) -> None:
+def write(output: Path, written: bytes) -> None:
     try:
         output.write_bytes(written)
     except OSError as error:
