@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from chat_app.grounding.claims.changes import change
 from chat_app.grounding.claims.clauses import Clause, clauses
 from chat_app.grounding.claims.lengths import lengths
-from chat_app.grounding.claims.mentions import Mention, mentions, places, whole
+from chat_app.grounding.claims.mentions import Mention, mentions
 from chat_app.grounding.claims.presence import presence
 from chat_app.grounding.claims.sides import side
 from chat_app.grounding.claims.zones import Zone, zones
@@ -97,15 +97,12 @@ def _change(mention: Mention, spoken: Sequence[Zone], number: int) -> str:
 
 def _anatomy(mention: Mention, zone: Zone) -> str:
     """The most particular place that is named with it, else where such a finding is."""
-    if whole(mention):
+    if mention.of == WHOLE:
         return ""
     finding = known().findings[mention.finding]
     if mention.of:
         return mention.of if mention.denied else finding.anatomy or mention.of
-    before, after = (
-        [place.structure for place in places(words)] for words in (f"{zone.before} {zone.inside}", zone.after)
-    )
-    named = [*reversed(before), *after]
-    exact = [each for each in named if each.within] or [each for each in named if each.name not in _VAGUE]
-    vague = [each.name for each in named if each.name != WHOLE]
-    return exact[0].name if exact else finding.anatomy or next(iter(vague), "")
+    parts = [each.name for each in zone.structures if each.within]
+    named = [each.name for each in zone.structures if each.name not in _VAGUE]
+    vague = [each.name for each in zone.structures if each.name != WHOLE]
+    return next(filter(None, (*parts, *named, finding.anatomy, *vague)), "")

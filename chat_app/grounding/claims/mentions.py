@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chat_app.grounding.vocabulary import ABNORMALITY, WHOLE, Finding, Structure, known
+from chat_app.grounding.vocabulary import ABNORMALITY, Finding, Structure, known
 
 # Possessive, so that a run of marks takes no longer than its length.
 _WORD = r"\W++(?!(?:normal|unremarkable|clear|with|without|no|which)\b)\w[\w'-]*+"
@@ -78,29 +78,21 @@ def places(text: str) -> list[Place]:
 def mentions(text: str) -> list[Mention]:
     """The findings that the clause names, in order; of words within words only the longer ones count."""
     named = _longest(_named(text))
-    spots = [
-        spot
-        for spot in places(text)
-        if not any(
-            each.start <= spot.start and spot.end <= each.end and each.finding not in _cells()
-            for each in named
-        )
-    ]
+    spots = [spot for spot in places(text) if not any(_is_within(spot, each) for each in named)]
     qualified = [mention for spot in spots for mention in _qualified(text, spot)]
-    done = {mention.start for mention in qualified} | {mention.of for mention in qualified}
+    done = {mention.of for mention in qualified}
     called = _called_normal(text, [spot for spot in spots if spot.structure.name not in done], named)
     special = [*qualified, *called]
     plain = [each for each in named if not any(_overlap(each, other) for other in special)]
-    plain = [each for each in plain if not _is_only_subject(text, each, named)]
-    return sorted([*plain, *special], key=lambda each: (each.start, each.end))
+    spoken = [each for each in plain if not _is_only_subject(text, each, named)]
+    return sorted([*spoken, *special], key=lambda each: (each.start, each.end))
 
 
 def _named(text: str) -> Iterator[Mention]:
     for finding in known().findings.values():
         for pattern in finding.patterns:
             for match in pattern.finditer(text):
-                if match.group():
-                    yield Mention(finding.name, *match.span())
+                yield Mention(finding.name, *match.span())
 
 
 def _longest(found: Iterator[Mention]) -> list[Mention]:
@@ -113,6 +105,11 @@ def _longest(found: Iterator[Mention]) -> list[Mention]:
 
 def _overlap(one: Mention, other: Mention) -> bool:
     return one.start < other.end and other.start < one.end
+
+
+def _is_within(spot: Place, mention: Mention) -> bool:
+    """Whether the structure is only part of a finding's name: the pleura of a pleural effusion."""
+    return mention.start <= spot.start and spot.end <= mention.end and mention.finding not in _cells()
 
 
 @functools.cache
@@ -171,8 +168,3 @@ def _is_normal(text: str, spot: Place, named: Sequence[Mention]) -> bool:
     between = (spot.end, spot.end + ahead.start("normal"))
     others = (each for each in named if each.finding not in _cells())
     return not any(between[0] <= each.start < between[1] for each in others)
-
-
-def whole(mention: Mention) -> bool:
-    """Whether it is about the picture as a whole."""
-    return mention.of == WHOLE

@@ -57,7 +57,7 @@ _MAYBE = re.compile(
     r"suspect|worrisome|concern(?:ing)?|suggest(?:s|ed|ing|ive)?|question(?:able|ed)?(?: of)?|equivocal|"
     r"query|presum(?:ed|ably)|perhaps|favou?r(?:s|ed|ing)?|versus|vs|rather than|over|differential|"
     r"apparent|if not|consider|indeterminate for|raises? the (?:possibility|concern|question)|"
-    r"conceivabl[ey])\b\.?"
+    r"conceivabl[ey]|looks? like|resembl(?:es?|ing)|appears? to (?:be|represent))\b\.?"
 )
 _SURE = re.compile(
     r"\b(?:over (?:the|both|left|right)|no (?:suspicious|concerning|suggestion)|"
@@ -70,6 +70,8 @@ _MAYBE_AFTER = re.compile(
     r"uncertain|considered|favou?red|conceivable|indeterminate|doubtful)\b(?=\W*$|\W*[,;.)]|\s+(?:given|"
     r"in|on|at|due|because|here|and)\b)"
 )
+# "The heart is probably normal."
+_IS_MAYBE = re.compile(r"\W+(?:is|are|appears?|looks?) (?:probably|possibly|likely|perhaps)\b")
 _ASKED = re.compile(r"\?\s*(?:\w+ ){0,3}$")
 _EITHER = re.compile(r"^[^,;]*?\b(?:versus|vs|or possibly|or less likely)\b")
 
@@ -108,7 +110,8 @@ def presence(text: str, mention: Mention, others: Sequence[Mention], *, asks: bo
     if _is_open(text[: mention.start], _subject(text[mention.end :])):
         return Presence.UNCERTAIN
     if mention.denied:
-        return Presence.UNCERTAIN if asks else Presence.ABSENT
+        is_doubted = asks or _is_doubted(masked, mention, others) or _IS_MAYBE.match(text, mention.end)
+        return Presence.UNCERTAIN if is_doubted else Presence.ABSENT
     if _is_denied(masked, mention, others):
         return Presence.ABSENT
     if asks or _is_doubted(masked, mention, others):

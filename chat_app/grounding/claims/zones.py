@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from chat_app.grounding.claims.mentions import Mention
+from chat_app.grounding.claims.mentions import Mention, Place, places
+from chat_app.grounding.vocabulary import Structure
 
 # Between two findings the words after the last of these belong to the second, those before it to the first.
 _BOUND = re.compile(
@@ -25,14 +26,16 @@ _JOINED = re.compile(
 
 @dataclass(frozen=True)
 class Zone:
-    """The words of one finding, in a clause. joined: the finding after it shares what is said."""
+    """The words of one finding in a clause, and the structures that they name, the likeliest first.
+
+    joined: the finding after it shares what is said.
+    """
 
     before: str
     inside: str
     after: str
-    joined: bool = False
-    start: int = 0
-    end: int = 0
+    structures: tuple[Structure, ...]
+    joined: bool
 
     @property
     def words(self) -> str:
@@ -41,23 +44,28 @@ class Zone:
 
 def zones(text: str, found: Sequence[Mention]) -> list[Zone]:
     """A zone for each of the mentions, which are in order."""
+    spots = places(text)
     edges = [0, *(_edge(text, one, other) for one, other in pairwise(found)), len(text)]
-    made = []
-    for number, mention in enumerate(found):
-        start, end = edges[number], edges[number + 1]
-        follower = found[number + 1] if number + 1 < len(found) else None
-        gap = text[mention.end : follower.start] if follower else ""
-        made.append(
-            Zone(
-                before=text[min(start, mention.start) : mention.start],
-                inside=text[mention.start : mention.end],
-                after=text[mention.end : max(end, mention.end)],
-                joined=bool(follower and _JOINED.match(gap)),
-                start=start,
-                end=end,
-            )
-        )
-    return made
+    followers = [*found[1:], None]
+    return [
+        _zone(text, edge, mention, end, follower, spots)
+        for edge, mention, end, follower in zip(edges, found, edges[1:], followers, strict=False)
+    ]
+
+
+def _zone(
+    text: str, start: int, mention: Mention, end: int, follower: Mention | None, spots: Sequence[Place]
+) -> Zone:
+    start, end = min(start, mention.start), max(end, mention.end)
+    before = [spot.structure for spot in spots if start <= spot.start < mention.end]
+    after = [spot.structure for spot in spots if mention.end <= spot.start < end]
+    return Zone(
+        before=text[start : mention.start],
+        inside=text[mention.start : mention.end],
+        after=text[mention.end : end],
+        structures=(*reversed(before), *after),
+        joined=bool(follower and _JOINED.match(text[mention.end : follower.start])),
+    )
 
 
 def _edge(text: str, one: Mention, other: Mention) -> int:
