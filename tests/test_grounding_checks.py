@@ -11,8 +11,8 @@ from clean_drafts import Draft, clean, draft, found, picture, seen, with_section
 from faults import Fault, adds, faults, rejected, says, states, uncalibrated
 
 from benchmarks import checks as bench
-from chat_app.grounding import checks
-from chat_app.grounding.checks import Circumstances, has_prior, known, run
+from chat_app.grounding import checks, vocabulary
+from chat_app.grounding.checks import Circumstances, contradiction, has_prior, impression, known, run
 from chat_app.grounding.reading import reading
 from chat_app.records import Box, Origin, Plane, Remark, Source, Statement
 
@@ -188,6 +188,14 @@ def test_what_only_looks_wrong_is_left_alone(findings: str, impression: str) -> 
 def test_advice_and_vertebrae_are_no_other_modality(kind: str, sentence: str, check: str) -> None:
     made = draft("here", kind, (sentence,), ("Nothing else.",))
     assert names(made) == ({check} if check else set())
+
+
+def test_checks_name_findings_that_are_known() -> None:
+    findings = vocabulary.known().findings
+    assert {*impression.SIGNS, *(sign for signs in impression.SIGNS.values() for sign in signs)} <= set(
+        findings
+    )
+    assert set(contradiction.EXPECTED) <= set(findings)
 
 
 def test_the_sex_that_files_do_not_agree_on_is_not_known() -> None:

@@ -77,6 +77,9 @@ def test_a_claim_has_a_normal_form(sentence: str, forms: list[str] | int) -> Non
         ("Fracture at T12-L1.", "vertebra"),
         ("Left lower lobe atelectasis and cardiomegaly.", "lower lobe"),
         ("Pneumothorax.", "pleura"),
+        ("At 2 o'clock, 5 cm from the nipple, there is a mass.", "clock position"),
+        ("At the 6:00 position there is a mass.", "clock position"),
+        ("The left upper lobe is clear.", "upper lobe"),
     ],
 )
 def test_a_claim_says_where(sentence: str, anatomy: str) -> None:

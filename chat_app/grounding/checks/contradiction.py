@@ -16,7 +16,7 @@ _LIMITED = re.compile(
 )
 _ACUTE = re.compile(r"\b(?:acute|active|significant)\b")
 # What is in the body by intent, and what age brings, is nothing abnormal.
-_EXPECTED = (
+EXPECTED = (
     "endotracheal tube",
     "feeding tube",
     "central line",
@@ -59,7 +59,7 @@ def _denies(denial: Stated, claim: Stated) -> bool:
 
 def _is_anything(denial: Stated, claim: Stated) -> bool:
     """Whether a denial of anything abnormal, there or at all, denies this."""
-    if claim.claim.finding in (*_EXPECTED, ABNORMALITY):
+    if claim.claim.finding in (*EXPECTED, ABNORMALITY):
         return False
     if _ACUTE.search(denial.said.statement.text.lower()) and not claim.finding.acute:
         return False

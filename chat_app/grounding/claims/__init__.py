@@ -21,7 +21,7 @@ from chat_app.records import Claim, Presence
 __all__ = ["lengths", "normal_form", "read"]
 
 # Places that say little: they give way to any other.
-_VAGUE = (WHOLE, "lobe", "lymph node", "bone", "soft tissue")
+_VAGUE = (WHOLE, "lobe", "lymph node", "bone", "soft tissue", "nipple")
 
 
 def read(sentence: str) -> tuple[Claim, ...]:
@@ -102,7 +102,8 @@ def _anatomy(mention: Mention, zone: Zone) -> str:
     finding = known().findings[mention.finding]
     if mention.of:
         return mention.of if mention.denied else finding.anatomy or mention.of
-    parts = [each.name for each in zone.structures if each.within]
-    named = [each.name for each in zone.structures if each.name not in _VAGUE]
+    named = [each for each in zone.structures if each.name not in _VAGUE]
+    parts = [each for each in named if each.within]
+    best = next(iter((*parts, *named)), None)
     vague = [each.name for each in zone.structures if each.name != WHOLE]
-    return next(filter(None, (*parts, *named, finding.anatomy, *vague)), "")
+    return best.name if best else finding.anatomy or next(iter(vague), "")

@@ -7,7 +7,7 @@ import re
 # Where one side or part is compared with another, or a quality is described, nothing is said of time.
 _TIMELESS = re.compile(
     r"\b(?:(?:larger|greater|smaller|less|more|worse) (?:\w+ )?(?:on|in|at) the (?:left|right)"
-    r"|(?:larger|greater|smaller|less|more) than (?:on )?(?:the )?(?:left|right)"
+    r"|(?:larger|greater|smaller|less|more|worse) than (?:(?:on )?(?:the )?(?:left|right)|\d+)"
     r"|(?:increased|decreased|reduced|diminished) (?:\w+ )?(?:density|attenuation|signal|uptake|"
     r"echogenicity|volumes?|markings?|vascularity|flow|opacity|sclerosis|lucency|number)|new (?:york|born|"
     r"bone)|not new)\b"

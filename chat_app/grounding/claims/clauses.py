@@ -27,15 +27,15 @@ _SPLIT = re.compile(
 # "Apart from X there is no Y" is X, and no Y.
 _APART = re.compile(r"^\W*(?:apart from|aside from|other than|besides|except for|despite)\b")
 _APART_END = re.compile(r",?\s+(?=there (?:is|are|was|were)\b|no\b)|,\s+")
-_TOPIC = re.compile(r"^\W*(?:in|at|on|within|along|over|for)\b[^,]*$")
+_TOPIC = re.compile(r"^\W*(?:in|at|on|within|along|over|for)\b(?!.*\b(?:is|are|was|were|has|have)\b)")
 
 _MODALITY = (
     r"(?:ct|mri?|pet|ultrasound|radiographs?|films?|imaging|biopsy|fna|aspiration|mammogra\w+|"
     r"bronchoscopy|angiogra\w+)"
 )
 _ADVICE = re.compile(
-    r"\b(?:recommend\w*|advis(?:ed?|able)|(?:is|are|would be|may be|might be) (?:warranted|indicated|"
-    r"helpful|useful|suggested)"
+    r"\b(?:(?:biopsy|aspiration|excision) of|recommend\w*|advis(?:ed?|able)"
+    r"|(?:is|are|would be|may be|might be) (?:warranted|indicated|helpful|useful|suggested)"
     rf"|suggest(?:ed)? (?:follow|further|repeat|a follow|correlat|{_MODALITY})"
     rf"|consider (?:\w+ )?{_MODALITY}|(?:should|could|can|must) be (?:obtained|performed|"
     r"considered|followed|repeated|biopsied)"
@@ -43,18 +43,20 @@ _ADVICE = re.compile(
     r"|follow[- ]?up (?:in|at|with|by|ct|mri?|imaging|films?|radiographs?|ultrasound)\b)"
 )
 _ADVICE_SPLIT = re.compile(
-    r",\s+|\s+(?=for which\b)|\s+and\s+(?=follow|ct\b|mri\b|further|biopsy|correlation|recommend)"
+    r",\s+|\s+[-\u2013]\s+|\s+(?=for which\b)"
+    r"|\s+and\s+(?=follow|ct\b|mri\b|further|biopsy|correlation|recommend)"
 )
 _GIVEN = re.compile(r"^\W*(?:given|in view of|because of|due to|in light of)\b")
 
 _ASKED = re.compile(
-    r"\b(?:evaluat(?:e|ion|ing)|assess(?:ment|ing)?|check(?:ing)?|look(?:ing)?|screen(?:ing)?|"
-    r"search) (?:for|of)\b"
-    r"|(?<!not )(?<!cannot )(?<!difficult to )(?<!unable to )(?<!possible to )(?<!hard to )(?<!entirely )"
-    r"\brule out\b"
-    r"|(?<!\w)r/o\b|(?<!difficult )(?<!unable )(?<!possible )(?<!hard )\bto (?:exclude|rule out|look for|"
-    r"confirm)\b"
-    r"|^\W*(?:please )?(?:exclude|query)\b|\b(?:helps? |used )(?:to )?(?:differentiate|distinguish|tell)\b"
+    r"\b(?:evaluat(?:e|ion|ing)|assess(?:ment|ing)?|check(?:ing)?|look(?:ing)?|screen(?:ing)?|search)"
+    r" (?:for|of)\b"
+    r"|\brule out\b|(?<!\w)r/o\b|\bto (?:exclude|look for|confirm)\b|^\W*(?:please )?(?:exclude|query)\b"
+    r"|\b(?:helps? |used )(?:to )?(?:differentiate|distinguish|tell)\b"
+)
+# "Difficult to exclude" asks nothing: it says that nobody knows.
+_CANNOT = re.compile(
+    r"\b(?:not|cannot|can't|unable|difficult|hard|impossible|possible)(?: to)?(?: [\w-]+ly)?\s*$"
 )
 _PAST = re.compile(
     r"\b(?:(?:family |past |prior |previous )?(?:medical |surgical )?history (?:of|for)|h/o|hx of|"
@@ -127,7 +129,8 @@ def _apart(text: str) -> Iterator[str]:
 def _silent(text: str) -> Iterator[tuple[int, int]]:
     yield from _advice(text)
     for match in _ASKED.finditer(text):
-        yield match.start(), len(text)
+        if not _CANNOT.search(text[: match.start()]):
+            yield match.start(), len(text)
     for match in _PAST.finditer(text):
         now = _NOW.search(text, match.end())
         yield match.start(), now.start() if now else len(text)

@@ -45,7 +45,8 @@ _NO = re.compile(
 _NO_AFTER = re.compile(
     r"^(?:\W*(?:is|are|was|were|has|have|had|can|could|do|does))?(?: (?:been|be|now|"
     r"\w+ly))*\W*\b(?:absent|excluded|ruled out|(?<!partially )(?<!partly )resolved|cleared|gone|"
-    r"disappeared|removed|negative|none"
+    r"disappeared|removed|negative"
+    r"|none(?! (?:of|larger|greater|more|exceed\w*|above|over|is|are|was|were|measur\w*))"
     r"|(?:not|no longer|never|n't)(?: (?:\w+ly|be|been|any longer|well))* (?:seen|identified|present|"
     r"visible|visuali[sz]ed|evident|demonstrated|appreciated|detected|found|shown|noted|observed|apparent|"
     r"recognised|recognized|there|suspected))\b"
