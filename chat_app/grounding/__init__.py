@@ -1,1 +1,1 @@
-"""From what a model wrote to what it stands on: boxes in original pixels, statements with their sources."""
+"""From what a model wrote to what it stands on: boxes, statements with sources, claims, and checks of them."""

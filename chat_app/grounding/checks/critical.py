@@ -1,4 +1,7 @@
-"""A finding that may have to be told to the treating physician at once."""
+"""A finding that may have to be told to the treating physician at once.
+
+It reads sentences and sorts no pictures: that it is silent means nothing.
+"""
 
 from __future__ import annotations
 

@@ -102,6 +102,8 @@ def _anatomy(mention: Mention, zone: Zone) -> str:
     finding = known().findings[mention.finding]
     if mention.of:
         return mention.of if mention.denied else finding.anatomy or mention.of
+    if finding.of and finding.anatomy not in ("", *_VAGUE):
+        return finding.anatomy
     named = [each for each in zone.structures if each.name not in _VAGUE]
     parts = [each for each in named if each.within]
     best = next(iter((*parts, *named)), None)

@@ -66,6 +66,10 @@ _PAST = re.compile(
 _EARLIER = re.compile(
     r"^\W*(?:previous|prior|past|former) (?!film|stud|exam|ct|mr|radiograph|scan|imag)[^,;]*$"
 )
+_SEEN_THEN = re.compile(
+    r"[^,;]*\b(?:was|were) (?:\w+ )?(?:seen|noted|present|visible) (?:on|in|at) the "
+    r"(?:prior|previous|last|earlier)\b"
+)
 _NOW_SAID = re.compile(r"\b(?:is|are|has|have|now|again|no longer|unchanged|stable)\b")
 _NOW = re.compile(
     r",?\s+(?:now|currently|today|presents?|presenting|who)\b|,?\s+with (?=(?:new|an?|small|mild|"
@@ -136,7 +140,7 @@ def _silent(text: str) -> Iterator[tuple[int, int]]:
         yield match.start(), now.start() if now else len(text)
     if _EARLIER.match(text) and not _NOW_SAID.search(text):
         yield 0, len(text)
-    for pattern in (_IF, _OTHERS):
+    for pattern in (_IF, _OTHERS, _SEEN_THEN):
         yield from (match.span() for match in pattern.finditer(text))
 
 
