@@ -1,1 +1,1 @@
-"""From what a model wrote to what it stands on: boxes, statements with sources, claims, and checks of them."""
+"""From what a model wrote to what it stands on: boxes, statements with sources, claims, checks of them."""

@@ -23,7 +23,7 @@ _NO_SIDE = re.compile(
     r"(?![\w-])"
 )
 # One letter for a side, told from a vertebra ("L1"), an order ("R/O") and a lumbar spine ("L-spine").
-_LETTER = re.compile(r"(?<![\w/-])(L|R|Lt|Rt|LT|RT|lt|rt)\b\.?(?=\s|[,;)>]|$)")
+_LETTER = re.compile(r"(?<![\w/-])(L|R|Lt|Rt|LT|RT|lt|rt)\b\.?(?=\s|[,;)>]|-sided|$)")
 
 
 def spelled(sentence: str) -> str:
