@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ import pytest
 from dicoms import enhanced, series, written
 from drafts import BOXES, about, film, opened, report, statement
 from orthanc import PASSWORD, USER, Orthanc
+from pydicom.uid import UltrasoundMultiFrameImageStorage
 
 from chat_app.dicomweb import Server
 from chat_app.errors import InputError
 from chat_app.exporters import encapsulated, presentation, sr
 from chat_app.exporters.parts import originals
-from chat_app.records import Box, Claim, Presence, Report, Status
+from chat_app.records import Box, Claim, Presence, Report, Status, Window
 
 FORMS = {"sr": sr, "pr": presentation, "pdf": encapsulated}
 FLAGS = {
@@ -103,6 +105,15 @@ def test_dcmtk_reads_every_statement_and_the_boxes(tmp_path: Path) -> None:
     for words in ("Cough for 2 weeks.", "Opacity in the right lower zone.", "Opacity ≥ 3 mm → follow up."):
         assert words in dump
     assert "clavicle" not in dump
+
+
+def test_dcmtk_finds_no_fault_with_a_presentation_state(tmp_path: Path) -> None:
+    if not (program := shutil.which("dcmpschk")):
+        pytest.skip("dcmtk's dcmpschk is not installed")
+    path = tmp_path / "state.dcm"
+    path.write_bytes(exported("pr", report(Status.FINAL), film(tmp_path / "film")))
+    done = subprocess.run([program, "-v", str(path)], capture_output=True, text=True)
+    assert "Test passed" in done.stdout + done.stderr, done.stderr
 
 
 def dumped(data: bytes, folder: Path) -> str:
@@ -203,6 +214,85 @@ def test_a_presentation_state_draws_numbered_boxes_in_its_layer(tmp_path: Path) 
     assert made.SoftcopyVOILUTSequence[0].WindowCenter == 4000
 
 
+CINE = {"SOPClassUID": UltrasoundMultiFrameImageStorage, "Modality": "US"}
+ON_FRAME_2 = Box(1, 2, 50, 60, image="image 1, frame 2")
+
+
+def cine(folder: Path, **tags: Any) -> Path:
+    """Four grey frames without functional groups."""
+    pixels = np.stack([np.full((80, 100), grey, np.uint8) for grey in (10, 60, 120, 240)])
+    return film(folder, pixels, **CINE, **tags)
+
+
+def window(dataset: Any) -> tuple[float, float, int]:
+    """Centre, width and frame of the only window of a presentation state."""
+    (item,) = dataset.SoftcopyVOILUTSequence
+    (image,) = item.ReferencedImageSequence
+    return item.WindowCenter, item.WindowWidth, image.ReferencedFrameNumber
+
+
+def test_a_presentation_state_over_a_cine_has_the_window_of_its_file(tmp_path: Path) -> None:
+    made = read("pr", boxed(ON_FRAME_2), cine(tmp_path, WindowCenter=100, WindowWidth=50))
+    assert window(made) == (100, 50, 2)
+    assert (made.RescaleSlope, made.RescaleIntercept) == (1, 0)
+
+
+def test_where_a_cine_states_no_window_all_that_can_be_stored_is_shown(tmp_path: Path) -> None:
+    images = opened(cine(tmp_path, WindowCenter=None, WindowWidth=None))
+    made = about(boxed(ON_FRAME_2), images)
+    headers = originals.of(made, images)
+    assert window(presentation.state(made, (), headers)) == (128, 256, 2)
+    shown = replace(images[0], stack=None, window=Window(90, 30))
+    center, width, _ = window(presentation.state(made, [shown], headers))
+    assert (center, width) == (90, 30)
+
+
+@pytest.mark.parametrize(("slopes", "words"), [((2, 2), ""), ((2, 3), "do not all mean the same")])
+def test_frames_have_to_be_rescaled_alike(tmp_path: Path, slopes: tuple[int, int], words: str) -> None:
+    frames = [
+        {"z": z, "PixelValueTransformationSequence": {"RescaleSlope": slope, "RescaleIntercept": 1}}
+        for z, slope in enumerate(slopes)
+    ]
+    path = written(tmp_path, enhanced(frames, WindowCenter=40, WindowWidth=80))
+    boxes = [Box(1, 2, 5, 6, image=f"image 1, slice {number}") for number in (1, 2)]
+    if words:
+        with pytest.raises(InputError, match=words):
+            exported("pr", boxed(*boxes), path)
+    else:
+        assert read("pr", boxed(*boxes), path).RescaleSlope == 2
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_date_and_time_as_they_were_written_before_dicom_are_read(name: str, tmp_path: Path) -> None:
+    with pydicom.config.disable_value_validation():
+        path = film(tmp_path, StudyDate="2025.01.31", StudyTime="14:04:38")
+        made = read(name, report(), path)
+    assert (str(made.StudyDate), str(made.StudyTime)) == ("20250131", "140438")
+
+
+@pytest.mark.parametrize("name", ["sr", "pr"])
+def test_a_header_that_does_not_fit_is_refused_without_quoting_it(name: str, tmp_path: Path) -> None:
+    with pydicom.config.disable_value_validation():
+        path = film(tmp_path, PatientBirthDate="Quill1950")
+    with pytest.raises(InputError, match="does not fit this form") as caught:
+        exported(name, report(), path)
+    assert "Quill" not in str(caught.value) and caught.value.__cause__ is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMS)
+def test_of_real_files_each_is_taken_or_refused_in_words(name: str, shared_data: Path) -> None:
+    taken = 0
+    for path in sorted((shared_data / "dicom").glob("*.dcm")):
+        with suppress(InputError):
+            image = opened(path)[0]
+            whole = Box(0, 0, image.columns, image.rows, image=image.place)
+            made = replace(boxed(whole), images=(image.place,), hashes={image.place: image.sha256})
+            assert FORMS[name].export(made, [image], originals.of(made, [image]))
+            taken += 1
+    assert taken > 30
+
+
 def test_a_film_whose_lowest_value_is_white_stays_so(tmp_path: Path) -> None:
     path = film(tmp_path, PhotometricInterpretation="MONOCHROME1")
     assert read("pr", report(), path).PresentationLUTShape == "INVERSE"
@@ -224,7 +314,7 @@ def test_an_encapsulated_pdf_is_the_pdf(tmp_path: Path) -> None:
     made = read("pdf", report(Status.FINAL), film(tmp_path))
     assert made.EncapsulatedDocument[: made.EncapsulatedDocumentLength].startswith(b"%PDF")
     assert made.MIMETypeOfEncapsulatedDocument == "application/pdf"
-    assert made.DocumentTitle == "FINAL — not for clinical use: Chest radiograph"
+    assert made.DocumentTitle == "FINAL, not for clinical use: Chest radiograph"
     assert (made.VerificationFlag, made.BurnedInAnnotation) == ("VERIFIED", "YES")
     assert len(made.EncapsulatedDocument) % 2 == 0
 

@@ -81,7 +81,8 @@ def _draft(commands: Any) -> None:
     parser.add_argument("--template", required=True, metavar="NAME", help="see: lightbox templates")
     parser.add_argument("--history", metavar="TEXT", help="the clinical history, in your words")
     parser.add_argument("--comparison", metavar="TEXT", help="the earlier studies you compared with")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write a .md or .json file instead")
+    output = "write a file instead: .md, .json, .docx, .pdf, .fhir.json or .radfact.json"
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=output)
     _about_model(parser)
     _agreed(parser)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from chat_app.exporters import json, pdf
 from chat_app.exporters.parts import stamp
-from chat_app.exporters.parts.findings import READ, Finding, Reader, decided
+from chat_app.exporters.parts.findings import READ, Finding, Mark, Reader, decided
 from chat_app.exporters.parts.originals import NONE, Originals, check
 from chat_app.exporters.parts.originals import study as study_of
 from chat_app.exporters.parts.text import line
@@ -61,6 +61,7 @@ PRESENCE = {
     Presence.UNCERTAIN: ("82334004", "Indeterminate"),
 }
 LOINC, SNOMED = "http://loinc.org", "http://snomed.info/sct"
+CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 ROLES = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 SHA256 = "urn:oid:2.16.840.1.101.3.4.2.1"
 
@@ -112,7 +113,8 @@ def _entries(
     found = decided(report, read)
     names = [f"observation {each.number}" for each in found]
     results = [{"reference": _url(seed, name)} for name in names]
-    yield entry("report", _report(report, pictures, results, study))
+    identifier = {"system": "urn:ietf:rfc:3986", "value": _url(seed, "report")}
+    yield entry("report", {**_report(report, pictures, results, study), "identifier": [identifier]})
     for name, each in zip(names, found, strict=True):
         yield entry(name, _observation(each, report, study))
     yield entry("device", _device(report))
@@ -175,17 +177,10 @@ def _observation(finding: Finding, report: Report, study: Resource) -> Resource:
     resource: Resource = {
         "resourceType": "Observation",
         "status": STATUSES[report.status][1],
+        "category": [_coded(CATEGORIES, "imaging", "Imaging")],
         "code": {"text": line(claim.finding)} if claim else _section(finding),
         "note": [{"text": f"{words} ({finding.source})"}],
-        "component": [
-            {
-                "code": {
-                    "text": f"box {mark.number} in {line(mark.box.image)}: left, top, right, bottom in pixels"
-                },
-                "valueString": " ".join(f"{corner!r}" for corner in mark.box.corners),
-            }
-            for mark in finding.marks
-        ],
+        "component": [_component(mark) for mark in finding.marks],
         "derivedFrom": [study["study"]] if "study" in study else [],
     }
     if claim is None:
@@ -194,6 +189,12 @@ def _observation(finding: Finding, report: Report, study: Resource) -> Resource:
     if site := line(f"{claim.side} {claim.anatomy}"):
         resource["bodySite"] = {"text": site}
     return _about(resource, study)
+
+
+def _component(mark: Mark) -> Resource:
+    """A box in the words and numbers of its picture: R4 has no element for a region."""
+    place = f"box {mark.number} in {line(mark.box.image)}: left, top, right, bottom in pixels"
+    return {"code": {"text": place}, "valueString": " ".join(map(repr, mark.box.corners))}
 
 
 def _section(finding: Finding) -> Resource:

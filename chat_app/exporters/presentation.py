@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chat_app.errors import InputError
-from chat_app.exporters.parts import dicom, stamp
+from chat_app.exporters.parts import dicom, grey
 from chat_app.exporters.parts.findings import Mark, marks
 from chat_app.exporters.parts.originals import NONE, Original, Originals
-from chat_app.records import Image, Report
+from chat_app.records import Image, Report, Study
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -33,10 +33,10 @@ NO_BOXES = "This report has no boxes to lay over its pictures: send it as PDF or
 
 def export(report: Report, pictures: Sequence[Image] = (), originals: Originals = NONE) -> bytes:
     """The presentation state as a DICOM file, in the study of the pictures."""
-    return dicom.file(state(report, originals))
+    return dicom.file(state(report, pictures, originals))
 
 
-def state(report: Report, originals: Originals) -> Any:
+def state(report: Report, pictures: Sequence[Image], originals: Originals) -> Any:
     """The same as highdicom's `GrayscaleSoftcopyPresentationState`.
 
     Raises:
@@ -51,22 +51,32 @@ def state(report: Report, originals: Originals) -> Any:
         raise InputError(NO_BOXES)
     layer = GraphicLayer(LAYER, 1, dicom.described(report, "boxes"))
     headers = {one.header.SOPInstanceUID: one.header for one in ready.values()}
-    return GrayscaleSoftcopyPresentationState(
-        referenced_images=list(headers.values()),
-        series_instance_uid=UID(),
-        series_number=901,
-        sop_instance_uid=UID(),
-        instance_number=1,
-        content_label=report.status.upper(),
-        content_description=stamp.banner(report),
-        graphic_layers=[layer],
-        graphic_annotations=list(_annotations(ready, found, layer)),
-        presentation_lut_transformation=_lut(list(headers.values())),
-        contributing_equipment=[dicom.contribution(report)],
-        series_description=dicom.described(report, report.title),
-        specific_character_set=dicom.UNICODE,
-        **dicom.equipment(report),
-    )
+    lut = _lut(list(headers.values()))
+    annotations = list(_annotations(ready, found, layer))
+    with dicom.damaged():
+        return GrayscaleSoftcopyPresentationState(
+            referenced_images=list(headers.values()),
+            series_instance_uid=UID(),
+            series_number=901,
+            sop_instance_uid=UID(),
+            instance_number=1,
+            content_label=report.status.upper(),
+            content_description=dicom.described(report, "boxes"),
+            graphic_layers=[layer],
+            graphic_annotations=annotations,
+            presentation_lut_transformation=lut,
+            contributing_equipment=[dicom.contribution(report)],
+            series_description=dicom.described(report, report.title),
+            specific_character_set=dicom.UNICODE,
+            **grey.transformations(ready, _shown(ready, pictures)),
+            **dicom.equipment(report),
+        )
+
+
+def _shown(ready: Mapping[str, Original], pictures: Sequence[Image]) -> dict[str, Image]:
+    """Of these frames the pictures that were given."""
+    study, given = Study(tuple(pictures)), {image.name for image in pictures}
+    return {name: study.named(name) for name in ready if name.partition(",")[0] in given}
 
 
 def _lut(headers: Sequence[Dataset]) -> Any:
@@ -88,13 +98,10 @@ def _annotations(ready: Mapping[str, Original], found: Sequence[Mark], layer: An
 
     for name, one in ready.items():
         drawn = [mark for mark in found if mark.box.image == name]
-        yield GraphicAnnotation(
-            referenced_images=[one.header],
-            graphic_layer=layer,
-            referenced_frame_number=dicom.frame(one),
-            graphic_objects=[_outline(mark, one) for mark in drawn],
-            text_objects=[_number(mark) for mark in drawn],
-        )
+        outlines, numbers = [_outline(mark, one) for mark in drawn], [_number(mark) for mark in drawn]
+        with dicom.damaged():
+            made = GraphicAnnotation([one.header], layer, dicom.frame(one), None, outlines, numbers)
+        yield made
 
 
 def _outline(mark: Mark, one: Original) -> Any:

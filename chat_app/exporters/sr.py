@@ -56,23 +56,25 @@ def document(report: Report, originals: Originals, read: Reader = READ) -> Any:
     ready = dicom.ready(report, originals)
     signature = stamp.signed(report)
     complete, final, verified = FLAGS[report.status]
-    made = ComprehensiveSR(
-        evidence=list({one.header.SOPInstanceUID: one.header for one in ready.values()}.values()),
-        content=_content(report, ready, read),
-        series_instance_uid=UID(),
-        series_number=900,
-        sop_instance_uid=UID(),
-        instance_number=1,
-        is_complete=complete,
-        is_final=final,
-        is_verified=verified,
-        verifying_observer_name=dicom.person(signature.name) if signature else None,
-        verifying_organization="not stated" if signature else None,
-        contributing_equipment=[dicom.contribution(report)],
-        series_description=dicom.described(report, report.title),
-        specific_character_set=dicom.UNICODE,
-        **dicom.equipment(report),
-    )
+    content = _content(report, ready, read)
+    with dicom.damaged():
+        made = ComprehensiveSR(
+            evidence=list({one.header.SOPInstanceUID: one.header for one in ready.values()}.values()),
+            content=content,
+            series_instance_uid=UID(),
+            series_number=900,
+            sop_instance_uid=UID(),
+            instance_number=1,
+            is_complete=complete,
+            is_final=final,
+            is_verified=verified,
+            verifying_observer_name=dicom.person(signature.name) if signature else None,
+            verifying_organization="not stated" if signature else None,
+            contributing_equipment=[dicom.contribution(report)],
+            series_description=dicom.described(report, report.title),
+            specific_character_set=dicom.UNICODE,
+            **dicom.equipment(report),
+        )
     if signature:
         made.VerifyingObserverSequence[0].VerificationDateTime = DT(stamp.moment(report))
     return made

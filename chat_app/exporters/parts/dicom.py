@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ ENTERED_IN_ERROR = (
     "DICOM has no flag for a report that was entered in error: send it as PDF or FHIR, which say so."
 )
 UNNAMED = "The file of a picture lacks the UIDs that a form beside it refers to: export it again."
+DAMAGED = "What the file of a picture says of itself does not fit this form: send the report as PDF."
 TEXT = 1024  # characters of ST
 # Type 2 of the Patient and General Study modules (PS3.3 C.7.1.1, C.7.2.1): there, and empty where unknown.
 STATED = (
@@ -63,7 +66,19 @@ def _completed(header: Dataset) -> Dataset:
     for keyword in STATED:
         if keyword not in whole:
             setattr(whole, keyword, "")
+    # Before DICOM they were written 2025.01.31 and 14:04:38 (ACR-NEMA), and some files still have it so.
+    whole.StudyDate = str(whole.StudyDate or "").replace(".", "")
+    whole.StudyTime = str(whole.StudyTime or "").replace(":", "")
     return whole
+
+
+@contextmanager
+def damaged() -> Iterator[None]:
+    """What highdicom refuses of a header is said in our words, and quotes nothing of it."""
+    from chat_app.imaging.dicom import mapped
+
+    with mapped(DAMAGED):
+        yield
 
 
 def frame(one: Original) -> int | None:
@@ -109,8 +124,8 @@ def equipment(report: Report) -> dict[str, Any]:
 
 
 def described(report: Report, title: str) -> str:
-    """What a list of series says of this one: its status before its title."""
-    return value(f"{stamp.banner(report)}: {title}")
+    """What a list of series says of this one: its status before its title, which every archive can show."""
+    return value(f"{report.status.upper()}, not for clinical use: {title}")
 
 
 def contribution(report: Report) -> Any:
