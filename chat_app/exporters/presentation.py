@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chat_app.errors import InputError
 from chat_app.exporters.parts import dicom, grey
 from chat_app.exporters.parts.findings import Mark, marks
-from chat_app.exporters.parts.originals import NONE, Original, Originals
+from chat_app.exporters.parts.originals import NONE, Original, Originals, base
 from chat_app.records import Image, Report, Study
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def state(report: Report, pictures: Sequence[Image], originals: Originals) -> An
 def _shown(ready: Mapping[str, Original], pictures: Sequence[Image]) -> dict[str, Image]:
     """Of these frames the pictures that were given."""
     study, given = Study(tuple(pictures)), {image.name for image in pictures}
-    return {name: study.named(name) for name in ready if name.partition(",")[0] in given}
+    return {name: study.named(name) for name in ready if base(name) in given}
 
 
 def _lut(headers: Sequence[Dataset]) -> Any:

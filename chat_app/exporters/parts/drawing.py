@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chat_app.exporters.parts.findings import Mark, marks
-from chat_app.exporters.parts.originals import check
-from chat_app.records import NAME, Box, Image, Report, Study
+from chat_app.exporters.parts.originals import base, check
+from chat_app.records import Box, Image, Report, Study
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -42,8 +42,7 @@ def plates(report: Report, pictures: Sequence[Image]) -> Iterator[Plate]:
     check(report, pictures)
     given, found = {image.name for image in pictures}, marks(report)
     for name in _names(report, found):
-        match = NAME.fullmatch(name)
-        if match and match[1] in given:
+        if base(name) in given:
             image = Study(tuple(pictures)).named(name)
             yield plate(image, name, [mark for mark in found if mark.box.image == name])
 
@@ -81,15 +80,10 @@ def _names(report: Report, found: Sequence[Mark]) -> list[str]:
     names = list(dict.fromkeys([*report.images, *(mark.box.image for mark in found)]))
     shown: list[str] = []
     for name in names:
-        others = [each for each in [*shown, *marked] if each != name and _base(each) == _base(name)]
+        others = [each for each in [*shown, *marked] if each != name and base(each) == base(name)]
         if name in marked or not others:
             shown.append(name)
     return shown
-
-
-def _base(name: str) -> str:
-    match = NAME.fullmatch(name)
-    return match[1] if match else name
 
 
 def _draw(pen: ImageDraw, mark: Mark, corners: tuple[float, float, float, float]) -> None:

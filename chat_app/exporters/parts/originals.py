@@ -41,7 +41,7 @@ NONE: Originals = MappingProxyType({})
 
 def matched(report: Report, images: Sequence[Image]) -> tuple[Image, ...]:
     """Of the images those that the report was made from, by the hash of each, under its names."""
-    names = {digest: _base(name) for name, digest in report.hashes.items()}
+    names = {digest: base(name) for name, digest in report.hashes.items()}
     return tuple(
         replace(each, name=names[each.sha256]) for each in images if each.sha256 and each.sha256 in names
     )
@@ -56,7 +56,7 @@ def of(report: Report, images: Sequence[Image]) -> Originals:
         UnreadableFile: a file is no longer there.
     """
     check(report, images)
-    hashed = {_base(name) for name in report.hashes}
+    hashed = {base(name) for name in report.hashes}
     for image in images:
         if image.name not in hashed:
             raise InputError(UNPROVEN.format(name=image.name))
@@ -67,7 +67,7 @@ def of(report: Report, images: Sequence[Image]) -> Originals:
 def check(report: Report, images: Sequence[Image]) -> None:
     """Raises InputError, when an image is not the picture that the report has under its name."""
     for image in images:
-        known = {digest for name, digest in report.hashes.items() if _base(name) == image.name}
+        known = {digest for name, digest in report.hashes.items() if base(name) == image.name}
         if known and image.sha256 not in known:
             raise InputError(OTHER.format(name=image.name))
 
@@ -128,6 +128,7 @@ def _read(header: Header) -> Dataset:
         return dataset
 
 
-def _base(name: str) -> str:
+def base(name: str) -> str:
+    """The picture that a name is of: "image 1" for "image 1, slice 5"."""
     match = NAME.fullmatch(name)
     return match[1] if match else name
