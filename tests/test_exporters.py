@@ -123,6 +123,7 @@ def test_the_json_report_holds_status_sections_and_boxes() -> None:
         "topic": "",
         "review": "open",
         "drafted": "",
+        "claims": [],
     }
     assert form["sections"][3]["code"]["value"] == "59776-5"
 

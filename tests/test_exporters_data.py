@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from chat_app.errors import InputError
 from chat_app.exporters import fhir, radfact
 from chat_app.exporters.parts.originals import Original
-from chat_app.records import Box, Claim, Presence, Report, Status
+from chat_app.records import Box, Report, Status
 
 # The required value sets of R4B that the bundle uses, as the specification lists them.
 REPORT = "registered partial preliminary final amended corrected appended cancelled entered-in-error unknown"
@@ -86,13 +86,12 @@ def test_a_code_outside_its_set_is_stopped() -> None:
 
 def test_every_kept_finding_is_an_observation_with_its_words_source_and_boxes() -> None:
     found = resources(bundled(report()), "Observation")
-    assert [each["valueString"] for each in found] == [
+    assert [each["note"][0]["text"].split(" (")[0] for each in found] == [
         "Opacity in the right lower zone.",
         "Heart enlarged.",
         "No pleural effusion.",
         "Opacity ≥ 3 mm → follow up.",
     ]
-    assert found[0]["code"]["coding"][0]["code"] == "59776-5"
     assert found[0]["note"][0]["text"].endswith("(seen in image 1; accepted; on lungs)")
     (component,) = found[0]["component"]
     assert component["valueString"] == "12.3456 30 45 60.5"
@@ -100,17 +99,31 @@ def test_every_kept_finding_is_an_observation_with_its_words_source_and_boxes() 
 
 
 @pytest.mark.parametrize(
-    ("presence", "code"),
-    [(Presence.PRESENT, "52101004"), (Presence.ABSENT, "2667000"), (Presence.UNCERTAIN, "82334004")],
+    ("words", "presence", "normal"),
+    [
+        ("Opacity in the right lower zone.", "52101004", "[right lower zone: lung opacity, present]"),
+        ("No left pleural effusion.", "2667000", "[left pleura: pleural effusion, absent]"),
+        ("Possible right pneumothorax.", "82334004", "[right pleura: pneumothorax, uncertain]"),
+    ],
+    ids=["present", "absent", "uncertain"],
 )
-def test_a_claim_becomes_code_presence_and_site(presence: Presence, code: str) -> None:
-    claim = Claim("opacity", presence, "right", "lower zone")
-    made = fhir.bundle(report(), read=lambda text: (claim,) if "zone" in text else ())
-    found = resources(json.loads(made.model_dump_json()), "Observation")[0]
-    assert found["code"] == {"text": "opacity"}
-    assert found["valueCodeableConcept"]["coding"][0]["code"] == code
-    assert found["bodySite"] == {"text": "right lower zone"}
+def test_a_claim_becomes_code_presence_and_site(words: str, presence: str, normal: str) -> None:
+    found = resources(bundled(report(findings=[statement(words)])), "Observation")[0]
+    assert found["code"]["text"] == normal
+    assert found["valueCodeableConcept"]["coding"][0]["code"] == presence
+    assert found["bodySite"]["text"] == normal[1 : normal.index(":")]
     assert "valueString" not in found
+
+
+def test_several_claims_of_one_sentence_are_components_of_its_words() -> None:
+    words = "Cardiomegaly without pleural effusion."
+    found = resources(bundled(report(findings=[statement(words)])), "Observation")[0]
+    assert found["valueString"] == words
+    coded = {
+        each["code"]["text"]: each["valueCodeableConcept"]["coding"][0]["display"]
+        for each in found["component"]
+    }
+    assert sorted(coded.values()) == ["Absent", "Present"] and len(coded) == 2
 
 
 def test_the_model_is_the_device_that_assembled_and_never_performs() -> None:

@@ -24,7 +24,7 @@ from chat_app.dicomweb import Server
 from chat_app.errors import InputError
 from chat_app.exporters import encapsulated, presentation, sr
 from chat_app.exporters.parts import originals
-from chat_app.records import Box, Claim, Presence, Report, Status, Window
+from chat_app.records import Box, Report, Status, Window
 
 FORMS = {"sr": sr, "pr": presentation, "pdf": encapsulated}
 FLAGS = {
@@ -141,8 +141,7 @@ def test_the_model_is_named_for_what_it_wrote_and_for_nothing_else(tmp_path: Pat
 def test_a_claim_s_presence_is_coded(tmp_path: Path) -> None:
     images = opened(film(tmp_path))
     made = about(report(), images)
-    claim = Claim("opacity", Presence.ABSENT)
-    document = sr.document(made, originals.of(made, images), lambda _: (claim,))
+    document = sr.document(made, originals.of(made, images))
     assert "Absent" in str(document)
 
 

@@ -49,10 +49,10 @@ def test_a_pdf_says_each_statement_with_its_source_and_boxes() -> None:
 
 def test_a_pdf_writes_latin_greek_cyrillic_arrows_and_signs() -> None:
     text = " ".join(pages(pdf.export(report(findings=[statement(GREEK)]))))
-    assert GREEK in text
+    assert GREEK.translate(pdf.SPELT) in text
 
 
-@pytest.mark.parametrize("text", ["שלום", "🫁", "山", "\ufffd"])
+@pytest.mark.parametrize("text", ["שלום", "🫁", "山"])
 def test_what_the_font_lacks_is_replaced_by_something_seen(text: str) -> None:
     assert pdf.shown(f"a{text}b") == f"a{pdf.LACKING * len(text)}b"
     assert ord(pdf.LACKING) in pdf.fonts()
@@ -74,7 +74,7 @@ def test_the_same_report_is_the_same_pdf() -> None:
 def test_a_pdf_embeds_its_fonts_and_runs_nothing() -> None:
     reader = pypdf.PdfReader(io.BytesIO(pdf.export(report(), [picture()])))
     fonts = [font.get_object() for font in reader.pages[0]["/Resources"]["/Font"].values()]
-    used = [font for font in fonts if "SourceSans" in font["/BaseFont"]]
+    used = [font for font in fonts if "Roboto" in font["/BaseFont"]]
     assert used and all("/FontFile2" in font["/FontDescriptor"] for font in used)
     assert not {"/OpenAction", "/AA", "/AcroForm", "/Names"} & set(reader.trailer["/Root"])
     assert reader.metadata and reader.metadata.author == "Lightbox"

@@ -14,11 +14,13 @@ from typing import Any
 
 from chat_app.exporters import json, pdf
 from chat_app.exporters.parts import stamp
-from chat_app.exporters.parts.findings import READ, Finding, Mark, Reader, decided
+from chat_app.exporters.parts.findings import Finding, Mark, decided
 from chat_app.exporters.parts.originals import NONE, Originals, check
 from chat_app.exporters.parts.originals import study as study_of
 from chat_app.exporters.parts.text import line
-from chat_app.records import Image, Presence, Report, Status
+from chat_app.grounding.claims import normal_form
+from chat_app.grounding.vocabulary import known
+from chat_app.records import Claim, Image, Presence, Report, Status
 
 TITLE = "FHIR R4B"
 ENDING = ".fhir.json"
@@ -74,20 +76,15 @@ def export(report: Report, pictures: Sequence[Image] = (), originals: Originals 
     return f"{text}\n".encode()
 
 
-def bundle(
-    report: Report,
-    pictures: Sequence[Image] = (),
-    originals: Originals = NONE,
-    read: Reader = READ,
-) -> Any:
-    """The same as a `Bundle` of fhir.resources, which checks its shape; `read` says what a sentence claims.
+def bundle(report: Report, pictures: Sequence[Image] = (), originals: Originals = NONE) -> Any:
+    """The same as a `Bundle` of fhir.resources, which checks its shape.
 
     Raises:
         InputError: it is final and bears no signature.
     """
     from fhir.resources.R4B.bundle import Bundle
 
-    entries = list(_entries(report, pictures, originals, read))
+    entries = list(_entries(report, pictures, originals))
     plain = {"resourceType": "Bundle", "type": "collection", "entry": entries}
     for resource in (plain, *(entry["resource"] for entry in entries)):
         guard(resource)
@@ -101,16 +98,14 @@ def guard(resource: Mapping[str, Any]) -> None:
             raise ValueError(f"{kind}.{key} may not be {resource[key]!r}.")
 
 
-def _entries(
-    report: Report, pictures: Sequence[Image], originals: Originals, read: Reader
-) -> Iterator[Resource]:
+def _entries(report: Report, pictures: Sequence[Image], originals: Originals) -> Iterator[Resource]:
     seed = hashlib.sha256(json.export(report)).hexdigest()
 
     def entry(name: str, resource: Resource) -> Resource:
         return {"fullUrl": _url(seed, name), "resource": resource}
 
     study = _study(report, originals)
-    found = decided(report, read)
+    found = decided(report)
     names = [f"observation {each.number}" for each in found]
     results = [{"reference": _url(seed, name)} for name in names]
     identifier = {"system": "urn:ietf:rfc:3986", "value": _url(seed, "report")}
@@ -171,24 +166,34 @@ def _attached(report: Report, pictures: Sequence[Image]) -> Resource:
 
 
 def _observation(finding: Finding, report: Report, study: Resource) -> Resource:
-    """One statement; with a claim by rules, the finding as its code and the presence as its value."""
-    claim = finding.claims[0] if len(finding.claims) == 1 and finding.claims[0].finding else None
+    """One statement; what it claims by rules is its code and value, or each a component where it is more."""
     words = line(finding.statement.text) or "(empty)"
+    said = [each for each in finding.claims if each.finding]
     resource: Resource = {
         "resourceType": "Observation",
         "status": STATUSES[report.status][1],
         "category": [_coded(CATEGORIES, "imaging", "Imaging")],
-        "code": {"text": line(claim.finding)} if claim else _section(finding),
+        "code": _section(finding),
         "note": [{"text": f"{words} ({finding.source})"}],
         "component": [_component(mark) for mark in finding.marks],
         "derivedFrom": [study["study"]] if "study" in study else [],
     }
-    if claim is None:
+    if len(said) != 1:
+        resource["component"] += [_claimed(each) for each in said]
         return _about({**resource, "valueString": words}, study)
-    resource["valueCodeableConcept"] = _coded(SNOMED, *PRESENCE[claim.presence])
-    if site := line(f"{claim.side} {claim.anatomy}"):
+    resource |= _claimed(said[0])
+    if site := line(f"{said[0].side} {said[0].anatomy}"):
         resource["bodySite"] = {"text": site}
     return _about(resource, study)
+
+
+def _claimed(claim: Claim) -> Resource:
+    """A finding as code, its presence as value; the text is the claim's normal form."""
+    snomed = known().findings[claim.finding].snomed
+    code: Resource = {"text": normal_form(claim)}
+    if snomed:
+        code["coding"] = [{"system": SNOMED, "code": snomed}]
+    return {"code": code, "valueCodeableConcept": _coded(SNOMED, *PRESENCE[claim.presence])}
 
 
 def _component(mark: Mark) -> Resource:

@@ -13,7 +13,10 @@ from chat_app.errors import InputError, TooLarge
 from chat_app.exporters.parts.originals import NONE, Originals
 from chat_app.exporters.parts.stamp import banner
 from chat_app.exporters.parts.text import whole
-from chat_app.records import Answer, Box, Category, Image, ModelId, Report, Section, Statement, View
+from chat_app.grounding.claims import normal_form
+from chat_app.grounding.claims import read as read_claims
+from chat_app.grounding.vocabulary import known
+from chat_app.records import Answer, Box, Category, Claim, Image, ModelId, Report, Section, Statement, View
 
 TITLE = "JSON"
 ENDING = ".json"
@@ -98,11 +101,12 @@ def _section(section: Section) -> dict[str, Any]:
         "title": section.title,
         "code": {"system": "http://loinc.org", "value": section.code} if section.code else None,
         "decided": section.decided,
-        "statements": [_statement(statement) for statement in section.statements],
+        "statements": [_statement(statement, section) for statement in section.statements],
     }
 
 
-def _statement(statement: Statement) -> dict[str, Any]:
+def _statement(statement: Statement, section: Section) -> dict[str, Any]:
+    claims = read_claims(statement.text) if section.decided else ()
     return {
         "text": statement.text,
         "source": statement.source.value,
@@ -111,6 +115,22 @@ def _statement(statement: Statement) -> dict[str, Any]:
         "topic": statement.topic,
         "review": statement.review.value,
         "drafted": statement.drafted,
+        "claims": [_claim(claim) for claim in claims],
+    }
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    """What the rules read out of the words; it is read again, not taken over, when the report is opened."""
+    named = known().findings.get(claim.finding)
+    return {
+        "normal": normal_form(claim),
+        "finding": claim.finding,
+        "presence": claim.presence.value,
+        "side": claim.side,
+        "anatomy": claim.anatomy,
+        "sizes_mm": [float(size) for size in claim.sizes_mm],
+        "change": claim.change,
+        "snomed": named.snomed if named else "",
     }
 
 
@@ -142,6 +162,7 @@ def _category(category: Category) -> dict[str, Any]:
         "missing": list(category.missing),
         "advice": category.advice,
         "source": category.source,
+        "because": category.because,
     }
 
 

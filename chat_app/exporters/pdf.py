@@ -28,8 +28,10 @@ TITLE = "PDF"
 ENDING = ".pdf"
 BESIDE = False
 
-FONT, BOLD = "SourceSansPro", "SourceSansProBold"
-LACKING = "☐"
+FONT, BOLD = "Roboto", "RobotoBold"
+LACKING = "◊"
+# What the font lacks and reports have, spelt.
+SPELT = str.maketrans({"→": "->", "←": "<-", "↑": "up", "↓": "down"})
 GREY = "#666666"
 MARGIN = 54.0  # points, three quarters of an inch
 
@@ -61,11 +63,11 @@ def export(report: Report, pictures: Sequence[Image] = (), originals: Originals 
 @cache
 def fonts() -> frozenset[int]:
     """Makes the fonts known to reportlab, once; the code points that both of them have."""
-    import font_source_sans_pro
+    import font_roboto
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 
-    files = font_source_sans_pro.font_files_ttf
+    files = font_roboto.font_files
     faces = [TTFont(name, files[name]) for name in (FONT, BOLD)]
     for face in faces:
         pdfmetrics.registerFont(face)
@@ -75,7 +77,7 @@ def fonts() -> frozenset[int]:
 def shown(text: str) -> str:
     """One line in which every character the font lacks is replaced by one that is seen."""
     known = fonts()
-    return "".join(each if ord(each) in known else LACKING for each in line(text))
+    return "".join(each if ord(each) in known else LACKING for each in line(text).translate(SPELT))
 
 
 def _story(report: Report, printed: Sequence[Plate]) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from chat_app.errors import InputError
 from chat_app.exporters.parts import dicom, stamp
-from chat_app.exporters.parts.findings import READ, Finding, Mark, Reader, findings
+from chat_app.exporters.parts.findings import Finding, Mark, findings
 from chat_app.exporters.parts.originals import NONE, Original, Originals
 from chat_app.exporters.parts.text import line
 from chat_app.records import Image, Presence, Report, Source, Status
@@ -42,8 +42,8 @@ def export(report: Report, pictures: Sequence[Image] = (), originals: Originals 
     return dicom.file(document(report, originals))
 
 
-def document(report: Report, originals: Originals, read: Reader = READ) -> Any:
-    """The same as highdicom's `ComprehensiveSR`; `read` says what a sentence claims.
+def document(report: Report, originals: Originals) -> Any:
+    """The same as highdicom's `ComprehensiveSR`.
 
     Raises:
         InputError: a header is missing, a final report bears no signature, or the report says nothing or
@@ -56,7 +56,7 @@ def document(report: Report, originals: Originals, read: Reader = READ) -> Any:
     ready = dicom.ready(report, originals)
     signature = stamp.signed(report)
     complete, final, verified = FLAGS[report.status]
-    content = _content(report, ready, read)
+    content = _content(report, ready)
     with dicom.damaged():
         made = ComprehensiveSR(
             evidence=list({one.header.SOPInstanceUID: one.header for one in ready.values()}.values()),
@@ -80,11 +80,11 @@ def document(report: Report, originals: Originals, read: Reader = READ) -> Any:
     return made
 
 
-def _content(report: Report, ready: Mapping[str, Original], read: Reader) -> Any:
+def _content(report: Report, ready: Mapping[str, Original]) -> Any:
     from highdicom.sr import MeasurementReport
     from pydicom.sr.codedict import codes
 
-    groups = [group for each in findings(report, read) for group in _groups(each, report, ready)]
+    groups = [group for each in findings(report) for group in _groups(each, report, ready)]
     if not groups:
         raise InputError("This report says nothing yet: a structured report needs a statement.")
     return MeasurementReport(

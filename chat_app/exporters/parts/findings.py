@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chat_app.exporters.parts.text import line
+from chat_app.grounding.claims import read
 from chat_app.records import Box, Claim, Report, Review, Section, Statement
-
-# What a sentence says, read by rules.
-Reader = Callable[[str], tuple[Claim, ...]]
-
-
-def unread(text: str) -> tuple[Claim, ...]:
-    """Nothing is taken out of the words: a form then says that there is a finding, and quotes them."""
-    return ()
 
 
 @dataclass(frozen=True)
@@ -54,12 +46,8 @@ class Finding:
         return "; ".join(line(part) for part in parts if part)
 
 
-# How every form reads claims.
-READ: Reader = unread
-
-
-def findings(report: Report, read: Reader = READ) -> tuple[Finding, ...]:
-    """Every statement that nobody rejected."""
+def findings(report: Report) -> tuple[Finding, ...]:
+    """Every statement that nobody rejected, with what the rules read out of its words."""
     found: list[Finding] = []
     number = 0
     for section in report.sections:
@@ -75,9 +63,9 @@ def marks(report: Report) -> tuple[Mark, ...]:
     return tuple(mark for finding in findings(report) for mark in finding.marks)
 
 
-def decided(report: Report, read: Reader = READ) -> tuple[Finding, ...]:
+def decided(report: Report) -> tuple[Finding, ...]:
     """Those of the sections in which a person decides about each statement: the findings proper."""
-    return tuple(each for each in findings(report, read) if each.section.decided)
+    return tuple(each for each in findings(report) if each.section.decided)
 
 
 def _reviewed(statement: Statement, section: Section) -> str:

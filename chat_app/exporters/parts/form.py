@@ -16,6 +16,7 @@ from chat_app.records import (
     Box,
     Category,
     ModelId,
+    Presence,
     Report,
     Review,
     Section,
@@ -53,6 +54,19 @@ class BoxForm(Form):
         return Box(x0, y0, x1, y1, self.label, self.image)
 
 
+class ClaimForm(Form):
+    """What rules read out of a statement's words; lengths in millimetres, a SNOMED CT code or ""."""
+
+    normal: str
+    finding: str
+    presence: Annotated[Presence, Field(strict=False)]
+    side: str
+    anatomy: str
+    sizes_mm: list[float]
+    change: str
+    snomed: str
+
+
 class StatementForm(Form):
     text: str
     source: Annotated[Source, Field(strict=False)]
@@ -61,6 +75,7 @@ class StatementForm(Form):
     topic: str
     review: Annotated[Review, Field(strict=False)]
     drafted: str
+    claims: list[ClaimForm]
 
     def record(self) -> Statement:
         boxes = tuple(box.record() for box in self.boxes)
@@ -92,6 +107,7 @@ class CategoryForm(Form):
     missing: list[str]
     advice: str
     source: str
+    because: str
 
     def record(self) -> Category:
         return Category(
@@ -102,6 +118,7 @@ class CategoryForm(Form):
             tuple(self.missing),
             self.advice,
             self.source,
+            self.because,
         )
 
 
