@@ -187,6 +187,23 @@ def test_a_draft_is_decided_about_without_a_mouse(visit: Callable[..., Any]) -> 
     quiet(visitor)
 
 
+def test_a_correction_in_words_is_proposed_and_taken_over(visit: Callable[..., Any]) -> None:
+    visitor = visit(Echo(reply="Nodule in the right upper lobe, 4 mm."))
+    visitor.example("Abdomen, MR")
+    visitor.sees("image 1")
+    visitor.draft()
+    visitor.send("The nodule is 6 mm.")
+    proposal = visitor.page.locator(".proposals .row").first
+    expect(proposal).to_contain_text("Nodule in the right upper lobe, 6 mm.")
+    expect(visitor.statement("findings")).to_contain_text("4 mm")
+    proposal.get_by_role("button", name="Take over").click()
+    expect(visitor.statement("findings").locator("ins")).to_have_text("6")
+    visitor.page.get_by_role("button", name="Leave").click()
+    expect(visitor.page.locator(".proposals")).to_be_hidden()
+    expect(visitor.page.locator("#chat [data-testid=user]")).to_have_count(0)
+    quiet(visitor)
+
+
 def test_a_sentence_leads_to_its_box_and_a_box_to_its_sentence(visit: Callable[..., Any]) -> None:
     visitor = visit(Echo())
     visitor.example("Abdomen, MR")

@@ -108,6 +108,10 @@ class Pane:
         """Every component of the pane as this desk has it."""
         return self.at_rest(desk) | self.around(desk)
 
+    def emptied(self, desk: Desk) -> Update:
+        """The conversation as it is, and an empty question box."""
+        return {**self.at_rest(desk), self.box: _box("")}
+
     def at_rest(self, desk: Desk) -> Update:
         """The conversation and the question box while nothing is being written."""
         return {

@@ -17,6 +17,7 @@ from chat_app.reports import marks
 
 if TYPE_CHECKING:
     from chat_app.dicomweb import Found
+    from chat_app.reports.correct import Proposal
     from chat_app.ui.slices import Lease
 
 ANSWER, DRAFT = "answer", "draft"
@@ -31,7 +32,7 @@ class Desk:
     frames: which frame of each picture was looked at last. moves: grows when the viewer has to turn to it.
     keys: places of the key images, "image 1, slice 5". region: what the next question is about.
     reads: whose boxes lie on the pictures, the last answer's or the draft's. pointed: the statement of the
-    draft that is shown, as section and number, or None.
+    draft that is shown, as section and number, or None. proposals: changes of the draft, not made yet.
     adapter: the one that answers, None for that of the settings.
     unsearched: pictures as they came, by name, in which no name was looked for yet.
     notes: what was said when files were opened. folder: where the uploads lie while pictures need them.
@@ -51,6 +52,7 @@ class Desk:
     region: Box | None = None
     reads: str = ANSWER
     pointed: marks.Place | None = None
+    proposals: tuple[Proposal, ...] = ()
     adapter: str | None = None
     unsearched: dict[str, Image] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -86,6 +86,13 @@ class Hand:
 
         return change
 
+    def take(self, desk: Desk, event: gr.EventData) -> Update:
+        changed = self.report.take(desk, viewer.said(event))
+        return changed | {self.viewer.picture: self.viewer.value(desk)}
+
+    def leave(self, desk: Desk, event: gr.EventData) -> Update:
+        return self.report.leave(desk, viewer.said(event))
+
     def sign(self, desk: Desk, event: gr.EventData) -> Update:
         return self.report.sign(desk, viewer.said(event))
 
@@ -114,5 +121,7 @@ class Hand:
         picture.box(self.box, desk, sheet, **AT_ONCE)
         for event, make in report.CHANGES.items():
             getattr(sheet, event)(self.changing(make), desk, [sheet, picture], **QUIET)
+        sheet.take(self.take, desk, [sheet, picture], **QUIET)
+        sheet.leave(self.leave, desk, sheet, **QUIET)
         sheet.sign(self.sign, desk, sheet, **QUIET)
         sheet.show(self.point, desk, [*turning, sheet], **QUIET)

@@ -230,12 +230,16 @@ class Page:
         self.assistant.forget(owner)
 
     def ask(self, desk: Desk, question: str, about: Sequence[str]) -> Iterator[Update]:
+        if self.report.proposed(desk, question):
+            yield {self.desk: desk, **self.chat.emptied(desk)}
+            return
         yield {self.desk: desk}
         yield from self.chat.ask(desk, question, about)
 
     def answered(self, desk: Desk) -> Update:
         """All that an answer changes beside the conversation, once it has come."""
-        return {self.desk: desk} | self.chat.around(desk) | self.viewer.render(desk)
+        besides = self.chat.around(desk) | self.viewer.render(desk) | self.report.written(desk)
+        return {self.desk: desk} | besides
 
     def retry(self, desk: Desk, data: gr.RetryData) -> Iterator[Update]:
         yield from self.chat.again(desk, _message(data))

@@ -16,7 +16,7 @@ from chat_app import exporters, prompts
 from chat_app.errors import InputError
 from chat_app.exporters.parts import originals
 from chat_app.records import ModelId, Remark, Report, Section, Status
-from chat_app.reports import decide, review, status
+from chat_app.reports import correct, decide, review, status
 from chat_app.ui import sheet
 from chat_app.ui.desk import DRAFT, Desk
 from chat_app.ui.faults import told
@@ -91,7 +91,7 @@ class Pane:
                 if not desk.owns("draft", stop):
                     break
                 if isinstance(part, Report):
-                    desk.report, desk.reads, desk.pointed = part, DRAFT, None
+                    desk.report, desk.reads, desk.pointed, desk.proposals = part, DRAFT, None, ()
                 else:
                     sections[part.name] = part
                     yield self._coming(desk, template, tuple(sections.values()), "Drafting …")
@@ -116,6 +116,31 @@ class Pane:
         """What the person decided, done to the draft; a fault is told and changes nothing."""
         with told():
             desk.report = make(_there(desk), said)
+            desk.proposals = ()  # they were of the report as it was
+        return self.written(desk)
+
+    def proposed(self, desk: Desk, words: str) -> bool:
+        """Whether the words correct the draft: changes are proposed beside it then, and no model is asked."""
+        if desk.report is None or not sheet.is_open(desk.report):
+            return False
+        # One that cannot be followed is told, and is no question either.
+        is_correction = True
+        with told():
+            desk.proposals = correct.proposals(desk.report, words, desk.pointed)
+            is_correction = bool(desk.proposals)
+        return is_correction
+
+    def take(self, desk: Desk, said: Said) -> Update:
+        """Makes a change that was proposed."""
+        with told():
+            desk.report = correct.taken(_there(desk), _proposal(desk, said))
+        return self.leave(desk, said)
+
+    def leave(self, desk: Desk, said: Said) -> Update:
+        """Drops a change that was proposed."""
+        with told():
+            dropped = _proposal(desk, said)
+            desk.proposals = tuple(each for each in desk.proposals if each is not dropped)
         return self.written(desk)
 
     def sign(self, desk: Desk, said: Said) -> Update:
@@ -166,6 +191,13 @@ def _there(desk: Desk) -> Report:
     if desk.report is None:
         raise InputError(NOT_HERE)
     return desk.report
+
+
+def _proposal(desk: Desk, said: Said) -> correct.Proposal:
+    number = said.get("number")
+    if not isinstance(number, int) or not 0 <= number < len(desk.proposals):
+        raise InputError("That change is not proposed any more.")
+    return desk.proposals[number]
 
 
 def _status(said: Said) -> Status:

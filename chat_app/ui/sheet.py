@@ -54,7 +54,8 @@ def value(
     # First of all: what is read from the desk after this moment is at least as new as it says.
     made = time.monotonic_ns() // 1000
     pointed = "{} {}".format(*desk.pointed) if desk.pointed else ""
-    shown = {"standing": standing, "made": made, "pointed": pointed, "proposals": []}
+    proposals = [{"number": number, "words": each.words} for number, each in enumerate(desk.proposals)]
+    shown = {"standing": standing, "made": made, "pointed": pointed, "proposals": proposals}
     if report is None:
         empty = ("alarms", "sections", "fields", "categories", "ways", "hindrances", "signatures")
         return {**shown, **dict.fromkeys(empty, ()), "isOpen": False, "isSigned": False}
