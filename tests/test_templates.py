@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
+import tomli_w
 from pydicom.sr.codedict import codes
 
 from chat_app import prompts, templates
@@ -72,6 +78,16 @@ def test_the_version_follows_the_text() -> None:
     first, second = (templates.read(text, "mine")[0].version for text in (TEMPLATE, TEMPLATE + POINT))
     assert len(first) == 12
     assert first != second
+
+
+def test_the_documented_example_is_one() -> None:
+    document = (Path(__file__).parent.parent / "docs" / "templates.md").read_text(encoding="utf-8")
+    example = document.split("```toml\n")[1].split("```")[0]
+    template, wrong = templates.read(example, "example")
+    assert (wrong, template.categories) == ((), ("ti-rads",))
+    assert all(
+        " is missing; the category 'ti-rads' needs it" in str(each) for each in categories.misfits(template)
+    )
 
 
 # What is wrong with it
@@ -155,6 +171,26 @@ def test_a_fault_is_said_with_its_place(text: str, fault: str) -> None:
 def test_all_faults_are_said_in_one_go() -> None:
     text = TEMPLATE.replace("59776-5", "1").replace('title = "Findings"', "title = 3")
     assert len(faults(f"{text}{POINT.replace('look', 'see')}{FIELD.replace('number', 'metre')}")) == 5
+
+
+def altered(part: Any) -> Iterator[Any]:
+    """The same tables again and again, each time with one value that does not belong there."""
+    odd = (3, True, "x", "", [], [1], [["x"]], {"x": 1}, [{"x": 1}])
+    for key in range(len(part)) if isinstance(part, list) else part:
+        others = (*odd, *(altered(part[key]) if isinstance(part[key], list | dict) else ()))
+        for other in others:
+            changed = part.copy()
+            changed[key] = other
+            yield changed
+
+
+def test_no_odd_value_is_met_by_anything_but_faults() -> None:
+    text = f'categories = ["bi-rads"]\n{TEMPLATE}{POINT}{FIELD}[scope]\nmodalities = ["CT"]\n'
+    every = list(altered(tomllib.loads(text)))
+    assert len(every) > 150
+    for data in every:
+        template, wrong = templates.read(tomli_w.dumps(data), "mine")
+        assert all(str(fault).endswith(".") for fault in (*wrong, *categories.misfits(template)))
 
 
 def test_a_template_is_held_against_the_systems_it_names() -> None:
