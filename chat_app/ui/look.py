@@ -16,15 +16,18 @@ MONO = ("ui-monospace", "Consolas", "monospace")
 CSS = """
 main.fillable.app { max-width: none; padding: 12px 20px; gap: 10px; }
 .column, .row { gap: 10px; }
-#standing p, #caption p, #draft-status p { margin: 0; }
+#standing p, #caption p { margin: 0; }
 #picture, #picture .html-container { padding: 0; border: 0; }
 #drop .icon-wrap { display: none; }
 #drop .wrap { min-height: 0; padding-top: 20px; font-size: 0.85rem; line-height: 1.3; }
 #studies .wrap { flex-direction: column; max-height: 16rem; overflow-y: auto; }
 #chat .placeholder-content { justify-content: center; padding: 24px; text-align: center; }
-@media (min-width: 1100px) { #draft-column { max-height: calc(100vh - 60px); overflow-y: auto; } }
-.sources { font-size: 0.8rem; margin: -4px 0 4px 12px; }
-.sources p, .sources ul, #basis ul { margin: 0; padding-left: 0; list-style-position: inside; }
+@media (min-width: 1100px) {
+  #draft-column { max-height: calc(100vh - 60px); overflow-y: auto; flex-wrap: nowrap; }
+  #draft-column > * { flex-shrink: 0; }
+}
+#sheet, #sheet .html-container { padding: 0; border: 0; overflow: visible; }
+#basis ul { margin: 0; padding-left: 0; list-style-position: inside; }
 """
 
 THEME = gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=FONTS, font_mono=MONO)
