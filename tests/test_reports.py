@@ -81,6 +81,13 @@ def test_comparison_is_not_provided_unless_the_user_says_so() -> None:
     assert (stated.text, stated.statements[0].source) == ("None available.", Source.TOLD)
 
 
+def test_an_earlier_picture_that_is_loaded_is_named_under_comparison() -> None:
+    dated = [replace(image(), origin=Origin(day=50)), replace(image(name="image 2"), origin=Origin(day=49))]
+    filled = draft.fill(section("comparison"), {"comparison": "Nothing else."}, dated)
+    assert filled.text == "An earlier picture is loaded: image 2, 1 day earlier.\nNothing else."
+    assert filled.statements[0].source is Source.PRIOR
+
+
 def test_technique_holds_the_files_words_before_the_users() -> None:
     filled = draft.fill(section("technique"), {"technique": "Supine, in bed."}, [image()])
     assert [each.source for each in filled.statements] == [Source.FILE, Source.TOLD]

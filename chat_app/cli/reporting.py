@@ -157,12 +157,13 @@ def _named(place: str) -> tuple[str, int]:
 
 
 def _undecided(report: Report) -> Iterator[str]:
+    from chat_app.exporters.parts.text import line
     from chat_app.records import Review
 
     for section in report.sections:
         for number, statement in enumerate(section.statements):
             if section.decided and statement.review is Review.OPEN:
-                yield f"{_place(section.name, number)}{statement.text} ({statement.basis})"
+                yield f"{_place(section.name, number)}{line(statement.text)} ({line(statement.basis)})"
 
 
 def _place(section: str, number: int) -> str:

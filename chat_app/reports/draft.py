@@ -16,6 +16,8 @@ from chat_app.records import Box, Image, Section, Source, Statement
 from chat_app.reports.technique import NOT_PROVIDED, describe, technique
 from chat_app.templates import Point, SectionTemplate, Template
 
+COMPARISON = "18834-2"  # LOINC: previous findings
+
 # "Other" and "secondary capture" say how a file came about, not what it shows (PS3.3 C.7.3.1.1.1).
 SILENT = ("OT", "SC")
 
@@ -47,6 +49,8 @@ def fill(section: SectionTemplate, facts: Mapping[str, str], images: Sequence[Im
     given = told(facts.get(section.name, ""))
     stated = (technique(images),) if section.source == "file" else ()
     known = tuple(statement for statement in stated if statement.source is Source.FILE)
+    if section.code == COMPARISON:
+        known = tuple(_loaded(place, days) for place, days in _earlier(images).items())
     return section_of(section, (*known, *given) or fixed(NOT_PROVIDED))
 
 
@@ -108,10 +112,20 @@ def without_copies(section: Section, done: Sequence[Section]) -> Section:
 
 def of_priors(statements: Sequence[Statement], pictures: Sequence[Image]) -> tuple[Statement, ...]:
     """The statements, those that were seen in earlier pictures alone marked as such."""
+    earlier = _earlier(pictures)
+    return tuple(_of_prior(each, earlier) for each in statements)
+
+
+def _earlier(pictures: Sequence[Image]) -> dict[str, int]:
+    """The pictures made before the newest, by how many days; those that do not say when are left out."""
     days = {image.place: image.origin.day for image in pictures if image.origin.day is not None}
     newest = max(days.values(), default=0)
-    earlier = {place: newest - day for place, day in days.items() if day < newest}
-    return tuple(_of_prior(each, earlier) for each in statements)
+    return {place: newest - day for place, day in days.items() if day < newest}
+
+
+def _loaded(place: str, days: int) -> Statement:
+    text = f"An earlier picture is loaded: {place}, {in_days(days)} earlier."
+    return Statement(text, Source.PRIOR, f"from the dates of the files, {place} among them")
 
 
 def _of_prior(statement: Statement, earlier: Mapping[str, int]) -> Statement:
