@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,12 @@ from chat_app.models.nano.chat import WEIGHTS, fingerprint
 from chat_app.models.nano.gate import FILE as GATE
 from chat_app.models.nano.gate import Gate
 from chat_app.models.nano.specialty import FILE, Specialty, read, write
-from chat_app.models.nano.tower import OPEN_CLASSES, OPEN_KIND
+from chat_app.models.nano.tower import OPEN_CLASSES, OPEN_KIND, NanoVisionConfig, NanoVisionModel
 from chat_app.settings import Settings
 from chat_app.training.lora import run
 from chat_app.training.lora.options import Options
-from chat_app.training.nano import adapter, pictures, specialist
+from chat_app.training.nano import adapter, pictures, specialist, vision
+from chat_app.training.nano.augment import draw
 
 HAND = Specialty("hand X-ray", "the hand", ("normal", "broken"), ("fracture",), ("normal",), ("CR",))
 BOX = ("a fracture", (0.2, 0.2, 0.5, 0.6))
@@ -165,6 +167,13 @@ def test_what_the_labels_say_is_the_specialty_where_none_is_written(
     assert found == Specialty("hand X-ray", "hand", ("normal", "broken"), ("a fracture",), ("normal",))
     write(HAND, tmp_path / FILE)
     assert adapter.specialty_of(records, tmp_path) == HAND
+
+
+def test_pictures_with_labels_alone_have_a_loss(records: list[Record]) -> None:
+    bare = [replace(each, boxes=()) for each in records]
+    tower = NanoVisionModel(NanoVisionConfig())
+    drawn = draw(pictures.added(bare, replace(HAND, things=())), 4, 224, np.random.default_rng(0))
+    assert vision.loss_of(tower.look(drawn.pixels), drawn, slice(3, 3)).isfinite()
 
 
 def test_more_classes_than_there_is_room_for_are_said(tmp_path: Path) -> None:

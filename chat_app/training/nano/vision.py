@@ -106,7 +106,9 @@ def loss_of(sight: Sight, drawn: Batch, things: slice = slice(0, TAUGHT)) -> Ten
             total = total + WEIGHTS[name] * one
     marked = drawn.target.sum(-1) > 0
     where = -(drawn.target * sight.maps.log_softmax(-1)).sum(-1)[marked].sum() / max(1, int(marked.sum()))
-    there = F.binary_cross_entropy_with_logits(sight.maps.amax(-1)[:, things], drawn.present[:, things])
+    asked, present = sight.maps.amax(-1)[:, things], drawn.present[:, things]
+    # The mean over no thing at all is no number, and the loss would be none.
+    there = F.binary_cross_entropy_with_logits(asked, present) if asked.numel() else asked.sum()
     cells = drawn.target > 0
     guess = _apart(sight.boxes[cells], drawn.boxes[cells])
     once = drawn.single & marked
