@@ -180,6 +180,22 @@ def test_a_general_model_is_asked_about_one_point_of_the_anatomy_after_the_other
     assert len(systems) == 1 and len(scripted.history) == 6
 
 
+def test_an_impression_is_worded_anew_by_a_model_that_was_not_taught_its_words(
+    scripted: Scripted, settings: Settings
+) -> None:
+    scripted.enqueue("Opacity.", "There is an opacity in the picture.")
+    here, talk = assistant(scripted, settings), conversation()
+    *_, report = here.draft(talk, "general")
+    assert isinstance(report, Report)
+    with pytest.raises(InputError, match="its own wordings only"):
+        here.reword(talk, report, "Make it short.")
+    here.card = replace(here.card, taught=False)
+    scripted.enqueue("Opacity.")
+    (found,) = here.reword(talk, report, "Make it short.")
+    assert (found.section, found.text) == ("impression", "Opacity.")
+    assert "Make it short." in scripted.history[-1][-1].text
+
+
 def test_a_template_for_something_else_is_refused(scripted: Scripted, settings: Settings) -> None:
     talk = Conversation().with_image(image(modality="MR", body_part="BRAIN"))
     with pytest.raises(InputError, match="Choose another template"):

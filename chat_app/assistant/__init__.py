@@ -18,7 +18,9 @@ from chat_app.errors import BadQuestion, InputError
 from chat_app.imaging.view import chosen
 from chat_app.models import cards
 from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Waiting
+from chat_app.reports import correct
 from chat_app.reports import draft as drafting
+from chat_app.reports.correct import Proposal
 from chat_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -158,6 +160,25 @@ class Assistant:
             hashes={image.place: image.sha256 for image in pictures},
             application=__version__,
         )
+
+    def reword(
+        self, conversation: Conversation, report: Report, manner: str, *, adapter: str | None = None
+    ) -> tuple[Proposal, ...]:
+        """Changes of the impression's lines that word it in that manner (reports/correct.py).
+
+        Raises:
+            InputError: the model was taught its wordings, the impression is empty, what came says more than
+                it did, or nobody agreed to send it to the model's server.
+            ModelError: the model could not answer.
+        """
+        self._check_host(conversation)
+        if self.card.taught:
+            raise InputError(f"{self.card.name} has its own wordings only: edit the lines by hand.")
+        question = correct.ask(report, manner)
+        spoken = Spoken(self._about(conversation, "", report.images), self._adapter(adapter))
+        for _ in self._speaker.speak(conversation.before(0), question, spoken, 0, None):
+            pass
+        return correct.reworded(report, spoken.text)
 
     def _check(self, question: str) -> None:
         if not question.strip():

@@ -1,7 +1,8 @@
 """Corrections of a draft in plain words, as changes that are proposed and not yet made.
 
-"make it left", "the nodule is 6 mm", "no effusion", "remove the fracture": what is meant is found by rules; a
-sentence that is none of these is a question and left to the model.
+"make it left", "the nodule is 6 mm", "no effusion", "remove the fracture": what is meant is found by rules.
+"shorter impression", "in plain language for the patient": a model words it anew, and rules see to it that it
+claims nothing more. A sentence that is none of these is a question and left to the model.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chat_app import prompts
 from chat_app.errors import InputError
 from chat_app.grounding.claims import lengths, read
 from chat_app.records import Presence, Report, Review, Statement
@@ -32,6 +34,16 @@ _SIZED = re.compile(
 )
 _ABSENT = re.compile(r"(?:there (?:is|are) )?no (?P<what>[\w -]+)", re.IGNORECASE)
 _REMOVED = re.compile(rf"(?:please )?(?:remove|delete|drop|leave out|take out) {_WHAT}", re.IGNORECASE)
+SHORTER = "Make it as short as it can be."
+PLAIN = "Use plain words that a patient without medical training understands."
+_MANNERS = {
+    re.compile(
+        r"(?:please )?(?:make|keep)? ?(?:the |a )?(?:impression )?short(?:er)?(?: impression)?", re.IGNORECASE
+    ): SHORTER,
+    re.compile(r".*\bplain (?:language|words|english)\b.*|.*\bfor the patient\b.*", re.IGNORECASE): PLAIN,
+}
+REWORDED = "impression"
+NEW = -1
 _SIDE_WORD = re.compile(r"\b(left|right|bilateral)\b", re.IGNORECASE)
 
 
@@ -39,7 +51,7 @@ _SIDE_WORD = re.compile(r"\b(left|right|bilateral)\b", re.IGNORECASE)
 class Proposal:
     """One change of one statement: `text` is how it would read, "" to leave it out.
 
-    number: of the statement in its section, from 0; as many as there are for a new one.
+    number: of the statement in its section, from 0; NEW for one at the end of it.
     """
 
     section: str
@@ -64,16 +76,48 @@ def proposals(report: Report, words: str, pointed: Place | None = None) -> tuple
     return ()
 
 
+def manner(words: str) -> str:
+    """How the impression is to be worded anew, as a model is told; "" where the words ask for no such."""
+    said = " ".join(words.split()).rstrip(".! ")
+    if said.endswith("?"):
+        return ""
+    return next((told for pattern, told in _MANNERS.items() if pattern.fullmatch(said)), "")
+
+
+def ask(report: Report, manner: str) -> str:
+    """What a model is asked, to word the impression anew. Raises InputError where there is none."""
+    section = report.section(REWORDED)
+    if section is None or not section.kept:
+        raise InputError("This draft has no impression to word anew.")
+    return prompts.render("reword", section=section.title, manner=manner, text=section.text)
+
+
+def reworded(report: Report, text: str) -> tuple[Proposal, ...]:
+    """A model's wording of the impression as changes of its lines, one by one.
+
+    Raises:
+        InputError: it says more than the impression did, or nothing.
+    """
+    lines = [each.strip(" -*•\t") for each in text.splitlines() if each.strip(" -*•\t")]
+    places = [place for place in _kept(report) if place[0] == REWORDED]
+    before = set().union(*(_claims(_at(report, place).text) for place in places))
+    if not lines or set().union(*map(_claims, lines)) - before:
+        raise InputError("The model's wording says other things than the draft does: nothing is proposed.")
+    found = [_reading(report, place, line) for place, line in zip(places, lines, strict=False)]
+    found += [Proposal(*place, "", f"Leave out: {_at(report, place).text}") for place in places[len(lines) :]]
+    found += [Proposal(REWORDED, NEW, line, f"Add: {line}") for line in lines[len(places) :]]
+    return tuple(found)
+
+
 def taken(report: Report, proposal: Proposal) -> Report:
     """The report with that change made; it is an edit of the person's, like one by hand.
 
     Raises:
         InputError: it is signed.
     """
-    section = report.section(proposal.section)
     if not proposal.text:
         return decide.reject(report, proposal.section, proposal.number)
-    if section and proposal.number == len(section.statements):
+    if proposal.number == NEW:
         return decide.add(report, proposal.section, proposal.text)
     return decide.edit(report, proposal.section, proposal.number, proposal.text)
 
@@ -111,7 +155,7 @@ def _absent(report: Report, match: re.Match[str], pointed: Place | None) -> tupl
     first = next((each for each in report.sections if each.decided), None)
     if first is None:
         return ()
-    return (Proposal(first.name, len(first.statements), text, f"Add to {first.title}: {text}"),)
+    return (Proposal(first.name, NEW, text, f"Add to {first.title}: {text}"),)
 
 
 def _reading(report: Report, place: Place, text: str) -> Proposal:

@@ -120,13 +120,17 @@ class Pane:
         return self.written(desk)
 
     def proposed(self, desk: Desk, words: str) -> bool:
-        """Whether the words correct the draft: changes are proposed beside it then, and no model is asked."""
+        """Whether the words are about the draft's own wording: changes are proposed beside it then."""
         if desk.report is None or not sheet.is_open(desk.report):
             return False
         # One that cannot be followed is told, and is no question either.
         is_correction = True
         with told():
             desk.proposals = correct.proposals(desk.report, words, desk.pointed)
+            if manner := correct.manner(words):
+                desk.proposals = self.assistant.reword(
+                    desk.conversation, desk.report, manner, adapter=desk.adapter
+                )
             is_correction = bool(desk.proposals)
         return is_correction
 
