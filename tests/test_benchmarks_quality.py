@@ -56,6 +56,14 @@ def result(**changes: Any) -> dict[str, Any]:
     }
 
 
+def test_weights_held_in_each_way_stand_side_by_side_on_the_same_rows() -> None:
+    known = quality.held()
+    assert {dtype: each["dtype"] for dtype, each in known.items()} == {name: name for name in quality.DTYPES}
+    first, *others = ([each["rows"]["id"] for each in one["measures"]] for one in known.values())
+    assert all(first == other for other in others)
+    assert quality.types(known).count("| tumour_box |") == 2
+
+
 def test_a_result_stands_with_all_that_it_rests_on() -> None:
     page = quality.section("vqa", result())
     assert "## nano: vqa, films, split test\n" in page
@@ -74,7 +82,7 @@ def test_what_a_model_does_not_answer_is_said() -> None:
 def test_a_split_that_shares_its_images_is_marked_and_comes_last() -> None:
     known = {"a": result(leak=LEAKING, split="official=test"), "b": result()}
     assert quality.ordered(known) == ["b", "a"]
-    page = quality.page(known, quality.published())
+    page = quality.page(known, quality.held(), quality.published())
     assert "split official=test (shares its images with training)\n" in page
     assert "**Shares its images.**" in page
 
@@ -95,7 +103,7 @@ def test_what_others_published_has_a_protocol_and_a_source_and_a_section_of_its_
     for block in blocks:
         assert block["title"] and block["source"]
         assert all(len(row) == len(block["columns"]) for row in block["rows"])
-    page = quality.page({"a": result()}, quality.published())
+    page = quality.page({"a": result()}, quality.held(), quality.published())
     ours, theirs = page.split("## What others published")
     assert "MedGemma" not in ours and "MedGemma" in theirs
 
@@ -114,6 +122,7 @@ def test_the_page_is_what_the_files_give() -> None:
     known = quality.results()
     if not known:
         pytest.skip("nothing was scored yet: no file lies in benchmarks/scores")
-    assert quality.PAGE.read_text(encoding="utf-8") == quality.page(known, quality.published())
+    page = quality.page(known, quality.held(), quality.published())
+    assert quality.PAGE.read_text(encoding="utf-8") == page
     for name, drawing in quality.plots(known).items():
         assert (quality.PLOTS / name).read_text(encoding="utf-8") == drawing
