@@ -37,8 +37,8 @@ HELD_HEAD = """\
 ## nano, its weights held in other types
 
 The same rows under `--dtype`: a sample of at most {most} a task, drawn by the same seed, on a processor \
-without a GPU. In int8 and NF4 the vision tower and the projector stay as they are, so little memory is saved \
-on a model this small: what is shown is that the answers stay.
+without a GPU. In int8 and NF4 the vision tower and the projector stay as they are, so that little memory is \
+saved on a model this small: what is shown is that the answers stay.
 """
 DTYPES = ("fp32", "bf16", "int8", "nf4")
 BESIDE = ("majority", "blank", "shuffled", "unseen wording")
