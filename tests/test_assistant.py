@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 from stacks import Volume
 
+from chat_app import prompts
 from chat_app.assistant import Assistant
 from chat_app.errors import BadQuestion, InputError, ModelError
 from chat_app.models import cards
@@ -178,6 +179,19 @@ def test_a_general_model_is_asked_about_one_point_of_the_anatomy_after_the_other
     assert impression and impression.text == "Pneumonia is possible."
     systems = {sent[0].text for sent in scripted.history}
     assert len(systems) == 1 and len(scripted.history) == 6
+
+
+def test_what_might_be_asked_next_are_the_points_of_the_fitting_template(
+    scripted: Scripted, settings: Settings
+) -> None:
+    scripted.enqueue("Clear.", "Clear.")
+    here, talk = assistant(scripted, settings), conversation()
+    here.card = replace(here.card, taught=False)
+    points = prompts.template("chest-radiograph").sections[3].points
+    first = answered(list(here.ask(talk, points[0].question)))
+    assert first.next == tuple(point.question for point in points[1:4])
+    stranger = Conversation().with_image(image(modality="US", body_part="FOOT"))
+    assert answered(list(here.ask(stranger, "What is it?"))).next == ()
 
 
 def test_an_impression_is_worded_anew_by_a_model_that_was_not_taught_its_words(

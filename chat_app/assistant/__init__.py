@@ -18,13 +18,15 @@ from chat_app.errors import BadQuestion, InputError
 from chat_app.imaging.view import chosen
 from chat_app.models import cards
 from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Waiting
-from chat_app.reports import correct
+from chat_app.reports import correct, review
 from chat_app.reports import draft as drafting
 from chat_app.reports.correct import Proposal
 from chat_app.settings import Settings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+MOST_NEXT = 3
 
 
 class Assistant:
@@ -102,7 +104,7 @@ class Assistant:
             yield from self._speaker.speak(conversation, question, spoken[-1], found, stop, region)
             if spoken[-1].stopped:
                 break
-        yield self._answer(spoken, names, time.perf_counter() - began)
+        yield self._answer(conversation, question, spoken, names, time.perf_counter() - began)
 
     def draft(
         self,
@@ -224,7 +226,22 @@ class Assistant:
         if len(group) < len(names):
             yield f"{chr(10) if spoken else ''}{group[0].capitalize()}: "
 
-    def _answer(self, spoken: list[Spoken], names: tuple[str, ...], seconds: float) -> Answer:
+    def _next(self, conversation: Conversation, question: str, spoken: list[Spoken]) -> tuple[str, ...]:
+        """What might be asked now: what the model was taught, or the points of a template; not again."""
+        pictures = [conversation.study.named(name) for each in spoken for name in each.images]
+        taught = [each for one in spoken for each in one.next]
+        asked = {question, *(turn.question for turn in conversation.turns)}
+        possible = taught if self.card.taught else review.questions(pictures)
+        return tuple(each for each in dict.fromkeys(possible) if each not in asked)[:MOST_NEXT]
+
+    def _answer(
+        self,
+        conversation: Conversation,
+        question: str,
+        spoken: list[Spoken],
+        names: tuple[str, ...],
+        seconds: float,
+    ) -> Answer:
         several = len(self._groups(names)) > 1
         texts = [f"{s.images[0].capitalize()}: {s.text}" if several else s.text for s in spoken]
         stopped = any(s.stopped for s in spoken)
@@ -253,4 +270,5 @@ class Assistant:
             fullness=max(s.fullness for s in spoken),
             images=tuple(name for s in spoken for name in s.images),
             asked=spoken[0].asked,
+            next=self._next(conversation, question, spoken),
         )

@@ -40,6 +40,7 @@ class Spoken:
     warnings: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
     logprobs: tuple[float, ...] = ()
+    next: tuple[str, ...] = ()
     fixed: bool = False
     cut: bool = False
     stopped: bool = False
@@ -78,6 +79,7 @@ class Speaker:
             else:
                 spoken.timings.setdefault("first token", time.perf_counter() - began)
             spoken.raw += str(chunk.text)
+            spoken.next += tuple(chunk.response_metadata.get("next", ()))
             spoken.fixed |= bool(chunk.response_metadata.get("fixed"))
             spoken.cut |= bool(chunk.response_metadata.get("truncated"))
             spoken.logprobs += tuple(chunk.response_metadata.get("logprobs", ()))

@@ -25,7 +25,7 @@ class Answer:
     text: readable, each box replaced by its number ("[1]" is boxes[0]). timings: seconds by name.
     images: the names of the pictures it is about. asked: the question as the model read it, where that is
     more than the user's own words. logprobs: natural log-probability of each generated token, in order.
-    stopped: the user cut it short.
+    stopped: the user cut it short. next: what might be asked now.
     fullness: share of the model's context in use, 0 to 1, for the meter.
     """
 
@@ -44,6 +44,7 @@ class Answer:
     fullness: float = 0.0
     images: tuple[str, ...] = ()
     asked: str = ""
+    next: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,17 @@ def remarks(report: Report, pictures: Sequence[Image]) -> tuple[Remark, ...]:
     return checks.run(report, about)
 
 
+def questions(pictures: Sequence[Image]) -> tuple[str, ...]:
+    """What is looked at in such pictures, point by point of the template that is for just what they state."""
+    stated = {(image.modality, image.body_part) for image in pictures}
+    for name in prompts.templates():
+        template = prompts.template(name)
+        scope = template.scope
+        if all(modality in scope.modalities and part in scope.body_parts for modality, part in stated):
+            return tuple(p.question for each in template.sections if each.is_anatomy for p in each.points)
+    return ()
+
+
 def fields(report: Report) -> tuple[tuple[Field, str], ...]:
     """What a person fills in, each with what stands in it now."""
     template = prompts.template(report.template)

@@ -87,6 +87,9 @@ class Nano(LocalModel):
         before = _understood(messages[:-1], passage.kind, added)
         sent = _with_picture([*before, HumanMessage(asked.say)], picture)
         yield from super()._stream(sent, stop, run_manager, owner=owner, adapter=adapter, **kwargs)
+        said = {asked.say, *map(_words, before)}
+        rest = [each for each in _askable(passage.kind, added) if each not in said]
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", response_metadata={"next": rest}))
 
     def _passage(self, picture: Any, adapter: str) -> Passage:
         """The word of the gate: of the adapter's where one was chosen that adds a kind of picture."""
@@ -121,11 +124,16 @@ class Nano(LocalModel):
 
 
 def _lost(kind: str, added: Specialty | None) -> str:
+    return f"I did not understand the question. I can answer these: {' '.join(_askable(kind, added))}"
+
+
+def _askable(kind: str, added: Specialty | None) -> list[str]:
     """What can be asked about such a picture, in the words that were taught."""
-    known = [
-        i for i in intents(added).values() if i.name not in SMALL_TALK and (not i.kinds or kind in i.kinds)
+    return [
+        intent.say
+        for intent in intents(added).values()
+        if intent.name not in SMALL_TALK and (not intent.kinds or kind in intent.kinds)
     ]
-    return f"I did not understand the question. I can answer these: {' '.join(i.say for i in known)}"
 
 
 def _fixed(text: str) -> ChatGenerationChunk:
