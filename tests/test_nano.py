@@ -20,6 +20,7 @@ from chat_app.assistant import Assistant
 from chat_app.errors import SetupError
 from chat_app.models.nano import chat
 from chat_app.models.nano.gate import Gate
+from chat_app.models.nano.questions import understand
 from chat_app.records import Answer, Conversation, Image, Report, Source, Turn
 from chat_app.settings import load
 
@@ -144,6 +145,14 @@ def test_a_chest_film_is_known_and_its_lungs_are_boxed(nano: Assistant, shared_d
     right, left = answer.boxes
     assert right.label == "right lung" and left.label == "left lung" and right.x0 < left.x0
     assert re.search(r"\[1\].*\[2\]", answer.text)
+
+
+def test_what_might_be_asked_next_is_understood_and_was_not_asked(nano: Assistant, shared_data: Path) -> None:
+    talk = opened(held_out(shared_data, "cxr_nih", view="PA"))
+    first = ask(nano, talk, "Is this film normal?")
+    assert len(first.next) == 3 and "Is this film normal?" not in first.next
+    assert all(understand(question, "chest X-ray") for question in first.next)
+    assert ask(nano, grey(), "What is it?").next == ()
 
 
 def test_a_follow_up_rests_on_the_turn_before(nano: Assistant, shared_data: Path) -> None:

@@ -115,7 +115,7 @@ class Pane:
     def at_rest(self, desk: Desk) -> Update:
         """The conversation and the question box while nothing is being written."""
         return {
-            self.chatbot: messages(desk.conversation),
+            self.chatbot: offering(messages(desk.conversation), desk.answer),
             self.box: gr.Textbox(submit_btn=True, stop_btn=False),
         }
 
@@ -186,7 +186,7 @@ class Pane:
         yield self.at_rest(desk)
 
 
-def messages(conversation: Conversation, question: str = "", words: str = "") -> list[dict[str, str]]:
+def messages(conversation: Conversation, question: str = "", words: str = "") -> list[dict[str, Any]]:
     """The conversation for a `gr.Chatbot`, with the turn in hand at its end.
 
     One that renders no Markdown still renders HTML, so the words are escaped.
@@ -199,6 +199,13 @@ def messages(conversation: Conversation, question: str = "", words: str = "") ->
         for pair in said
         for role, text in zip(("user", "assistant"), pair, strict=True)
     ]
+
+
+def offering(said: list[dict[str, Any]], answer: Answer | None) -> list[dict[str, Any]]:
+    """The conversation with what might be asked next as chips under its last answer."""
+    if not said or answer is None or not answer.next:
+        return said
+    return [*said[:-1], {**said[-1], "options": [{"value": question} for question in answer.next]}]
 
 
 def queued(piece: str | Waiting) -> str:

@@ -236,6 +236,10 @@ class Page:
         yield {self.desk: desk}
         yield from self.chat.ask(desk, question, about)
 
+    def follow(self, desk: Desk, about: Sequence[str], chip: gr.SelectData) -> Iterator[Update]:
+        """Asks what stands on a chip."""
+        yield from self.ask(desk, str(chip.value), about)
+
     def answered(self, desk: Desk) -> Update:
         """All that an answer changes beside the conversation, once it has come."""
         besides = self.chat.around(desk) | self.viewer.render(desk) | self.report.written(desk)
@@ -275,6 +279,9 @@ class Page:
         # A question sent while another is being answered comes next; it is not lost.
         for answered in (
             pane.box.submit(self.ask, asked, say, api_name="ask", trigger_mode="always_last", **MODEL),
+            pane.chatbot.option_select(
+                self.follow, [desk, pane.about], say, api_visibility="private", **MODEL
+            ),
             pane.chatbot.retry(self.retry, desk, say, api_visibility="private", **MODEL),
             pane.chatbot.edit(self.edit, desk, say, api_visibility="private", **MODEL),
         ):

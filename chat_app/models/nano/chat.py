@@ -128,12 +128,10 @@ def _lost(kind: str, added: Specialty | None) -> str:
 
 
 def _askable(kind: str, added: Specialty | None) -> list[str]:
-    """What can be asked about such a picture, in the words that were taught."""
-    return [
-        intent.say
-        for intent in intents(added).values()
-        if intent.name not in SMALL_TALK and (not intent.kinds or kind in intent.kinds)
-    ]
+    """What can be asked about such a picture, in the words that were taught; its own questions first."""
+    every = [each for each in intents(added).values() if each.name not in SMALL_TALK]
+    own = [each.say for each in every if kind in each.kinds]
+    return own + [each.say for each in every if not each.kinds]
 
 
 def _fixed(text: str) -> ChatGenerationChunk:
