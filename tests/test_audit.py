@@ -287,3 +287,11 @@ def test_programs_record_one_after_the_other(where: Settings) -> None:
     running = [subprocess.Popen(command, cwd=here) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     assert audit.open(where).verify() == Verdict(60, True, "60 events, each as it was written.")
+
+
+def test_whether_it_could_be_recorded_is_asked_without_recording(log: Audit, where: Settings) -> None:
+    log.check()
+    assert log.verify().events == 3
+    (where.folder / "audit.head").write_bytes(b"changed")
+    with pytest.raises(SetupError, match="was changed"):
+        log.check()

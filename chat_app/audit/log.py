@@ -39,6 +39,8 @@ class Silent:
 
     def record(self, event: Event) -> None: ...
 
+    def check(self) -> None: ...
+
     def verify(self) -> Verdict:
         return Verdict(0, True, "Nothing is kept here, so nothing was recorded.")
 
@@ -63,6 +65,12 @@ class Audit:
             self._begin()
             key = self._key()
             self._append(key, self._caught_up(key, self._head(key)), event)
+
+    def check(self) -> None:
+        """Records nothing, and raises SetupError when `record` could not: before what takes long."""
+        with self._alone():
+            self._begin()
+            self._head(self._key())
 
     def verify(self) -> Verdict:
         """Reads all of it. Raises SetupError, when the key is gone or something cannot be read."""
