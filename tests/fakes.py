@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,8 +29,8 @@ from chat_app.records import (
     Statement,
     Waiting,
 )
-from chat_app.settings import Settings
-from chat_app.ui import examples
+from chat_app.settings import NOWHERE, Settings
+from chat_app.ui import examples, keeping
 from chat_app.ui.page import Page
 
 CONTRACT = Contract(size=64, most_images=4)
@@ -166,9 +166,10 @@ class NoNetwork(examples.Network):
 
 
 @contextmanager
-def opened(assistant: Any) -> Iterator[str]:
-    """The address of a page over this assistant, on a port of its own."""
-    page = Page(assistant, Settings(port=free_port()), NoNetwork())
+def opened(assistant: Any, chosen: Settings | None = None) -> Iterator[str]:
+    """The address of a page over this assistant, on a port of its own. It keeps nothing unless told to."""
+    chosen = replace(chosen or Settings(store=NOWHERE), port=free_port())
+    page = Page(assistant, chosen, NoNetwork(), keeping.opened(chosen))
     yield page.listen()
     page.demo.close()
 

@@ -16,6 +16,7 @@ from chat_app.records import Answer, Box, Conversation, Turn, Waiting
 from chat_app.ui import caution, consent
 from chat_app.ui.desk import Desk, whose
 from chat_app.ui.faults import told
+from chat_app.ui.keeping import Keeper
 from chat_app.ui.loading import Loading
 from chat_app.ui.words import placed, sources, spoken
 
@@ -35,8 +36,8 @@ PACE_SECONDS = 0.05
 class Pane:
     """The middle of the page: components and the one assistant; everything of a user is on the desk."""
 
-    def __init__(self, assistant: Assistant, loading: Loading) -> None:
-        self.assistant, self.loading = assistant, loading
+    def __init__(self, assistant: Assistant, loading: Loading, keeper: Keeper) -> None:
+        self.assistant, self.loading, self.keeper = assistant, loading, keeper
         self.several = assistant.card.contract.most_images > 1
         self.chatbot = gr.Chatbot(
             label="Conversation",
@@ -98,6 +99,7 @@ class Pane:
         number = message // 2
         turns = desk.conversation.turns[number:]
         desk.conversation = desk.conversation.before(number)
+        self.keeper.keep(desk)
         words = turns[0].question if turns else ""
         return self.render(desk) | {self.box: _box(words)}
 
@@ -169,6 +171,7 @@ class Pane:
             while desk.unsearched and not stop.wait(0.1):
                 yield {self.chatbot: messages(earlier, question, SEARCHING)}
             earlier = desk.conversation.before(number)
+            self.keeper.check(desk)
             pieces = self.assistant.ask(
                 earlier, question, images=names, region=region, adapter=desk.adapter, stop=stop
             )
@@ -177,13 +180,20 @@ class Pane:
                 if not desk.owns("answer", stop):
                     break
                 if isinstance(piece, Answer):
-                    desk.record(Turn(question, piece.images or names, piece, region), number)
+                    self._record(desk, Turn(question, piece.images or names, piece, region), number)
                     continue
                 text += piece if isinstance(piece, str) else ""
                 if time.monotonic() - shown >= PACE_SECONDS:
                     shown = time.monotonic()
                     yield {self.chatbot: messages(earlier, question, text or queued(piece))}
         yield self.at_rest(desk)
+
+    def _record(self, desk: Desk, turn: Turn, number: int) -> None:
+        """Raises SetupError where it cannot be recorded that this was asked: then it was not."""
+        with desk.kept.words:
+            self.keeper.asked(desk, turn)
+            desk.record(turn, number)
+            self.keeper.keep(desk)
 
 
 def messages(conversation: Conversation, question: str = "", words: str = "") -> list[dict[str, Any]]:

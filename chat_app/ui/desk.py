@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
@@ -21,6 +21,31 @@ if TYPE_CHECKING:
     from chat_app.ui.slices import Lease
 
 ANSWER, DRAFT = "answer", "draft"
+STAYS = ("reader",)  # what a desk has for as long as its session lasts
+
+
+@dataclass(eq=False)
+class Kept:
+    """What of a desk is kept as a case; what is on the desk and is not here has still to be kept.
+
+    case: its number, "" before there is one. images, turns, report: the records as they were kept.
+    opened: hashes of the pictures, by name, whose opening is in the record of who did what. told: the faults
+    that were said. ended: why nothing is kept in it from here any more. left: what was on the desk when it
+    was cleared. words, pictures: held while turns and reports, or pictures, are kept.
+    """
+
+    case: str = ""
+    images: dict[str, Image] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
+    report: Report | None = None
+    opened: dict[str, str] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    ended: str = ""
+    left: tuple[Conversation, Report | None] | None = None
+
+    def __post_init__(self) -> None:
+        # No fields: gradio makes a dict of the empty desk, and a lock cannot be copied.
+        self.words, self.pictures = threading.RLock(), threading.Lock()
 
 
 @dataclass(eq=False)
@@ -38,6 +63,8 @@ class Desk:
     notes: what was said when files were opened. folder: where the uploads lie while pictures need them.
     leases: what the browser may fetch, by picture and cut.
     work: one event for each thing being generated; setting it ends the generation.
+    reader: whose cases those of this browser are, "" where the page itself knows. kept: what is in the store.
+    doomed: the case that one more click deletes. changing: held while one case goes from the desk.
     """
 
     conversation: Conversation = field(default_factory=Conversation)
@@ -60,6 +87,12 @@ class Desk:
     leases: dict[tuple[str, str], Lease] = field(default_factory=dict)
     found: dict[str, Found] = field(default_factory=dict)
     work: dict[str, threading.Event] = field(default_factory=dict)
+    reader: str = ""
+    kept: Kept = field(default_factory=Kept)
+    doomed: str = ""
+
+    def __post_init__(self) -> None:
+        self.changing = threading.Lock()
 
     def __deepcopy__(self, memo: object) -> Desk:
         """gradio copies the empty desk for every session: each gets an owner of its own."""
@@ -156,7 +189,11 @@ class Desk:
         self.conversation = self.conversation.before(number).with_turn(turn)
         self.fresh, self.region = (), None
         self.reads, self.pointed = ANSWER, None
-        boxed = [box.image for box in turn.answer.boxes if whose(box.image) in self.names]
+        self._turn_to(turn.answer.boxes)
+
+    def _turn_to(self, boxes: Iterable[Box]) -> None:
+        """Shows a picture that has one of these boxes, the one on show if it can be."""
+        boxed = [box.image for box in boxes if whose(box.image) in self.names]
         if boxed and self.place(self.shown) not in boxed:
             place = min(boxed, key=lambda each: (whose(each) != self.shown, self.names.index(whose(each))))
             self.show(whose(place), self.frame_of(place))
@@ -186,8 +223,31 @@ class Desk:
         if self.folder:
             self.folder.cleanup()
         empty = Desk()
-        for each in fields(self):
-            setattr(self, each.name, getattr(empty, each.name))
+        with self.changing:
+            self.kept.left = self.conversation, self.report
+            for each in fields(self):
+                if each.name not in STAYS:
+                    setattr(self, each.name, getattr(empty, each.name))
+
+    def bring_back(self, conversation: Conversation, report: Report | None, kept: Kept) -> None:
+        """Puts a case as it was kept onto the empty desk, turned to what its last answer or draft shows."""
+        with self.changing:
+            self.conversation, self.report, self.kept = conversation, report, kept
+        self.fresh = () if conversation.turns else self.names
+        self.show(self.names[-1] if self.names else "")
+        self.reads = ANSWER if conversation.turns or report is None else DRAFT
+        self._turn_to(self.boxes)
+
+    def now(self, kept: Kept) -> tuple[Conversation, Report | None]:
+        """What is on the desk of that case, or was when it went from it."""
+        with self.changing:
+            here = (self.conversation, self.report)
+            return here if self.kept is kept else kept.left or (Conversation(), None)
+
+    @property
+    def case(self) -> str:
+        """The number of the case that what is on the desk is kept as, "" where there is none."""
+        return self.kept.case
 
     def _end_leases(self, name: str) -> None:
         for key in [each for each in self.leases if each[0] == name]:
@@ -240,7 +300,8 @@ class Desk:
         """The pictures the next question is about unless the user says otherwise."""
         turns = self.conversation.turns
         before = turns[-1].images if turns else self.names
-        return self.fresh or tuple(dict.fromkeys(map(whose, before)))
+        # One that was not kept, or left out, is not here any more.
+        return self.fresh or tuple(name for name in dict.fromkeys(map(whose, before)) if name in self.names)
 
     @property
     def boxes(self) -> tuple[Box, ...]:

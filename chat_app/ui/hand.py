@@ -77,11 +77,11 @@ class Hand:
         """The viewer once more, under new addresses where the old ones have expired."""
         return {self.viewer.picture: self.viewer.value(desk)}
 
-    def changing(self, make: report.Change) -> Callable[[Desk, gr.EventData], Update]:
+    def changing(self, name: str, make: report.Change) -> Callable[[Desk, gr.EventData], Update]:
         """What takes over a decision about the draft; its boxes on the picture may be others then."""
 
         def change(desk: Desk, event: gr.EventData) -> Update:
-            changed = self.report.change(desk, viewer.said(event), make)
+            changed = self.report.change(desk, viewer.said(event), make, report.action(name))
             return changed | {self.viewer.picture: self.viewer.value(desk)}
 
         return change
@@ -120,7 +120,7 @@ class Hand:
         picture.expired(self.renew, desk, picture, **AT_ONCE)
         picture.box(self.box, desk, sheet, **AT_ONCE)
         for event, make in report.CHANGES.items():
-            getattr(sheet, event)(self.changing(make), desk, [sheet, picture], **QUIET)
+            getattr(sheet, event)(self.changing(event, make), desk, [sheet, picture], **QUIET)
         sheet.take(self.take, desk, [sheet, picture], **QUIET)
         sheet.leave(self.leave, desk, sheet, **QUIET)
         sheet.sign(self.sign, desk, sheet, **QUIET)

@@ -24,7 +24,7 @@ from chat_app import imaging
 from chat_app.dicomweb import Server
 from chat_app.errors import SetupError
 from chat_app.settings import Settings
-from chat_app.ui import chat, examples, hand, intake, look, picker, report, viewer
+from chat_app.ui import chat, earlier, examples, hand, intake, keeping, look, picker, report, viewer
 from chat_app.ui.desk import Desk
 from chat_app.ui.faults import Blocks, told
 from chat_app.ui.loading import Loading
@@ -60,9 +60,14 @@ class Page:
     """
 
     def __init__(
-        self, assistant: Assistant, settings: Settings, network: examples.Network | None = None
+        self,
+        assistant: Assistant,
+        settings: Settings,
+        network: examples.Network | None = None,
+        keeper: keeping.Keeper | None = None,
     ) -> None:
         private_folder()
+        self.keeper = keeper or keeping.silent()
         self.assistant, self.settings = assistant, settings
         self.limits = imaging.Limits(file_bytes=settings.upload_mb * MEGABYTE)
         self.loading = Loading(assistant.load)
@@ -73,7 +78,7 @@ class Page:
             self._lay_out()
         # Not inside the layout: a component made there, if only for an update, would be laid out too.
         empty = Desk()
-        self.whole = list(self.render(empty))
+        self.whole = list(self.render(empty) | self.earlier.listed(empty))
         self.turning = list(self.hand.turned(empty))
         self.listed = list(self.picker.render(empty))
         self.besides = list(self.answered(empty))
@@ -88,6 +93,7 @@ class Page:
             self._wire_caution()
             self._wire_chat()
             self._wire_report()
+            self.earlier.wire(self.demo, self.desk, self.whole)
             parts = [self.status, self.fetched, self.chat.adapter, self.timer]
             self.timer.tick(self.progress, self.desk, parts, **QUIET)
         self.demo.queue(default_concurrency_limit=8)
@@ -101,7 +107,10 @@ class Page:
         # A service that is told to stop deletes its uploads, as it does when Ctrl+C ends it.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         opened(self.listen(open_browser=open_browser))
-        self.demo.block_thread()
+        try:
+            self.demo.block_thread()
+        finally:
+            self.keeper.close()
 
     def listen(self, *, open_browser: bool = False) -> str:
         """Opens the port and loads the model behind it; the address, at once. Raises as `launch` does."""
@@ -151,12 +160,13 @@ class Page:
                 self.picker = picker.Pane(_archive(self.settings))
                 self.installed = examples.row("Examples", examples.INSTALLED)
                 self.fetched = examples.row("Examples from the internet", examples.FETCHED, visible=False)
+                self.earlier = earlier.Pane(self.keeper, self.render, self.close)
             with gr.Column(scale=6, min_width=340):
-                self.chat = chat.Pane(self.assistant, self.loading)
+                self.chat = chat.Pane(self.assistant, self.loading, self.keeper)
                 self.chat.evidence()
                 self.viewer.seen()
             with gr.Column(scale=5, min_width=320, elem_id="draft-column"):
-                self.report = report.Pane(self.assistant, self.loading)
+                self.report = report.Pane(self.assistant, self.loading, self.keeper)
         self.timer = gr.Timer(0.5)
         self.hand = hand.Hand(self.viewer, self.chat, self.report)
 
@@ -164,7 +174,7 @@ class Page:
         """The whole page as this desk has it."""
         panes = (self.viewer, self.intake, self.picker, self.chat, self.report)
         parts = (pane.render(desk) for pane in panes)
-        return functools.reduce(operator.or_, parts, {self.desk: desk})
+        return functools.reduce(operator.or_, parts, {self.desk: desk, **self.earlier.current(desk)})
 
     def progress(self, desk: Desk) -> Update:
         """How far the model is and whether there is a network; asked again until both are known."""
@@ -194,21 +204,31 @@ class Page:
         yield from self.taken(desk)
 
     def taken(self, desk: Desk) -> Iterator[Update]:
-        """What was opened, at once; then it is searched for names, which takes a moment a picture."""
+        """What was opened, at once; then it is searched for names and kept, which takes a moment each."""
+        with told():
+            self.keeper.opened(desk)
         yield self.render(desk)
         with told():
             for name in intake.search(desk):
                 yield {self.viewer.caption: f"Looking for names burnt into {name} …"}
         # Not the whole page: an answer may be under way that waited for this.
         yield self.hand.turned(desk)
+        yield self.kept(desk)
 
-    def looked(self, desk: Desk) -> Update:
+    def kept(self, desk: Desk) -> Update:
+        """The list of cases, once the pictures are kept: all their frames take a while; nothing waits."""
+        self.keeper.keep_pictures(desk)
+        return self.earlier.listed(desk)
+
+    def looked(self, desk: Desk) -> Iterator[Update]:
         self.chat.caution.looked(desk)
-        return self.render(desk)
+        yield self.render(desk)
+        yield self.kept(desk)
 
-    def leave(self, desk: Desk) -> Update:
+    def leave(self, desk: Desk) -> Iterator[Update]:
         self.chat.caution.left_out(desk)
-        return self.render(desk)
+        yield self.render(desk)
+        yield self.kept(desk)
 
     def speak(self, desk: Desk, adapter: str) -> None:
         desk.adapter = adapter
@@ -217,17 +237,21 @@ class Page:
         """Takes back every question; the pictures and the draft stay."""
         desk.halt("answer")
         desk.conversation = desk.conversation.before(0)
+        self.keeper.keep(desk)
         return self.chat.at_rest(desk) | self.answered(desk)
 
     def clear(self, desk: Desk) -> Update:
         self.close(desk)
-        return self.render(desk)
+        return self.render(desk) | self.earlier.listed(desk)
 
     def close(self, desk: Desk) -> None:
-        """Empties the desk, here and in what the model keeps of it."""
-        owner = desk.conversation.owner
+        """Empties the desk, here and in what the model keeps of it; its case stays kept, as it was."""
+        owner, kept = desk.conversation.owner, desk.kept
+        folder, desk.folder = desk.folder, None
         desk.clear()
         self.assistant.forget(owner)
+        self.keeper.keep(desk, kept)
+        self.keeper.uploads(kept, folder)
 
     def ask(self, desk: Desk, question: str, about: Sequence[str]) -> Iterator[Update]:
         if self.report.proposed(desk, question):
@@ -242,8 +266,8 @@ class Page:
 
     def answered(self, desk: Desk) -> Update:
         """All that an answer changes beside the conversation, once it has come."""
-        besides = self.chat.around(desk) | self.viewer.render(desk) | self.report.written(desk)
-        return {self.desk: desk} | besides
+        panes = (self.earlier.current, self.chat.around, self.viewer.render, self.report.written)
+        return functools.reduce(operator.or_, (part(desk) for part in panes), {self.desk: desk})
 
     def retry(self, desk: Desk, data: gr.RetryData) -> Iterator[Update]:
         yield from self.chat.again(desk, _message(data))
@@ -318,7 +342,8 @@ def mount(
     network: examples.Network | None = None,
 ) -> FastAPI:
     """The same app with the page under that path; the slices of its pictures lie beneath it as well."""
-    page = Page(assistant, settings, network)
+    # Who comes to an app of somebody else's is not known here: each browser has its own cases.
+    page = Page(assistant, settings, network, keeping.opened(settings, is_shared=True))
     whole: FastAPI = gr.mount_gradio_app(app, page.demo, path=path, **page.manner)
     return whole
 
@@ -331,7 +356,8 @@ def serve(
     open_browser: bool = False,
 ) -> None:
     """Opens the page on settings.host and settings.port and stays until it is closed; see `Page.launch`."""
-    Page(assistant, settings).launch(opened=opened, open_browser=open_browser)
+    page = Page(assistant, settings, keeper=keeping.opened(settings))
+    page.launch(opened=opened, open_browser=open_browser)
 
 
 @functools.cache

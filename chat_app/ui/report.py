@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from chat_app import exporters, prompts
+from chat_app.audit import Action
 from chat_app.errors import InputError
 from chat_app.exporters.parts import originals
 from chat_app.records import ModelId, Remark, Report, Section, Status
@@ -20,6 +21,7 @@ from chat_app.reports import correct, decide, review, status
 from chat_app.ui import sheet
 from chat_app.ui.desk import DRAFT, Desk
 from chat_app.ui.faults import told
+from chat_app.ui.keeping import Keeper
 from chat_app.ui.loading import Loading
 
 if TYPE_CHECKING:
@@ -49,8 +51,8 @@ SAVE = """(bytes, ending) => {
 class Pane:
     """The right of the page: components and the one assistant; everything of a user is on the desk."""
 
-    def __init__(self, assistant: Assistant, loading: Loading) -> None:
-        self.assistant, self.loading = assistant, loading
+    def __init__(self, assistant: Assistant, loading: Loading, keeper: Keeper) -> None:
+        self.assistant, self.loading, self.keeper = assistant, loading, keeper
         self.templates = {name: prompts.template(name) for name in prompts.templates()}
         choices = [(template.title, name) for name, template in self.templates.items()]
         self.template = gr.Dropdown(choices, value=GENERAL, label="Report template", elem_id="template")
@@ -81,6 +83,7 @@ class Pane:
             while desk.unsearched and not stop.wait(0.1):
                 waits = "The pictures are being searched for names; the draft waits for it."
                 yield self._coming(desk, template, (), waits)
+            self.keeper.check(desk)
             known = self._known(template, said)
             shown = [desk.place(name) for name in desk.names]
             parts = self.assistant.draft(
@@ -91,7 +94,8 @@ class Pane:
                 if not desk.owns("draft", stop):
                     break
                 if isinstance(part, Report):
-                    desk.report, desk.reads, desk.pointed, desk.proposals = part, DRAFT, None, ()
+                    self._put(desk, part, Action.DRAFTED)
+                    desk.reads, desk.pointed = DRAFT, None
                 else:
                     sections[part.name] = part
                     yield self._coming(desk, template, tuple(sections.values()), "Drafting …")
@@ -112,11 +116,12 @@ class Pane:
     def stop(self, desk: Desk) -> None:
         desk.stop("draft")
 
-    def change(self, desk: Desk, said: Said, make: Change) -> Update:
+    def change(self, desk: Desk, said: Said, make: Change, action: Action) -> Update:
         """What the person decided, done to the draft; a fault is told and changes nothing."""
-        with told():
-            desk.report = make(_there(desk), said)
-            desk.proposals = ()  # they were of the report as it was
+        with told(), desk.kept.words:  # two decisions at once are one after the other
+            report = _there(desk)
+            if (made := make(report, said)) is not report:
+                self._put(desk, made, action)
         return self.written(desk)
 
     def proposed(self, desk: Desk, words: str) -> bool:
@@ -136,9 +141,11 @@ class Pane:
 
     def take(self, desk: Desk, said: Said) -> Update:
         """Makes a change that was proposed."""
-        with told():
-            desk.report = correct.taken(_there(desk), _proposal(desk, said))
-        return self.leave(desk, said)
+        left = tuple(each for number, each in enumerate(desk.proposals) if number != said.get("number"))
+        with told(), desk.kept.words:
+            self._put(desk, correct.taken(_there(desk), _proposal(desk, said)), Action.EDITED)
+            desk.proposals = left  # the others are of statements that stand where they stood
+        return self.written(desk)
 
     def leave(self, desk: Desk, said: Said) -> Update:
         """Drops a change that was proposed."""
@@ -147,13 +154,20 @@ class Pane:
             desk.proposals = tuple(each for each in desk.proposals if each is not dropped)
         return self.written(desk)
 
+    def _put(self, desk: Desk, report: Report, action: Action) -> None:
+        """Raises SetupError where it cannot be recorded how the report came to be: then it did not."""
+        with desk.kept.words:
+            self.keeper.reported(desk, action, report)
+            desk.report, desk.proposals = report, ()  # those were of the report as it was
+            self.keeper.keep(desk)
+
     def sign(self, desk: Desk, said: Said) -> Update:
         """Makes the report what the person says, in the name that the person gives."""
 
         def signed(report: Report, said: Said) -> Report:
             return status.signed(report, _status(said), str(said.get("name", "")), self.remarks(desk))
 
-        return self.change(desk, said, signed)
+        return self.change(desk, said, signed, Action.SIGNED)
 
     def show(self, desk: Desk, said: Said) -> None:
         """Points at a statement: the viewer turns to what it was seen in."""
@@ -171,7 +185,9 @@ class Pane:
             report, form = _there(desk), exporters.ending(Path(f"report{ending}"))
             pictures = originals.matched(report, desk.images)
             beside = originals.of(report, pictures) if form.BESIDE else originals.NONE
-            written = form.export(report, pictures, beside)
+            made = form.export(report, pictures, beside)
+            self.keeper.reported(desk, Action.EXPORTED, report, ending)
+            written = made
         return base64.b64encode(written).decode()
 
     def written(self, desk: Desk) -> Update:
@@ -211,9 +227,11 @@ def _status(said: Said) -> Status:
     return Status(str(wanted))
 
 
+DECIDE = "decide"
+
 # What the browser tells of the sheet, by the name of the event.
 CHANGES: dict[str, Change] = {
-    "decide": sheet.decided,
+    DECIDE: sheet.decided,
     "reword": lambda report, said: decide.edit(report, *sheet.place(report, said), str(said.get("text", ""))),
     "insert": lambda report, said: decide.add(report, str(said.get("section")), str(said.get("text", ""))),
     "answer": lambda report, said: decide.answer(report, str(said.get("key")), str(said.get("text", ""))),
@@ -221,3 +239,7 @@ CHANGES: dict[str, Change] = {
     "amend": lambda report, said: status.amendment(report),
 }
 
+
+def action(event: str) -> Action:
+    """What the record of who did what calls a change of the sheet."""
+    return Action.DECIDED if event == DECIDE else Action.EDITED
