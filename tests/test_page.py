@@ -485,7 +485,7 @@ def test_a_study_is_sought_in_the_archive_and_opened(
     page, desk = Page(Echo(), replace(settings, **named), fakes.NoNetwork()), Desk()
     page.picker.search(desk, "page-1")
     (key,) = desk.found
-    *_, last, _ = page.fetch(desk, key)
+    *_, last = page.fetch(desk, key)
     assert desk.images[0].frames == 3
     assert "3 slices" in last[page.viewer.caption]
 

@@ -20,7 +20,7 @@ main.fillable.app { max-width: none; padding: 12px 20px; gap: 10px; }
 #picture, #picture .html-container { padding: 0; border: 0; }
 #drop .icon-wrap { display: none; }
 #drop .wrap { min-height: 0; padding-top: 20px; font-size: 0.85rem; line-height: 1.3; }
-#studies .wrap { flex-direction: column; max-height: 16rem; overflow-y: auto; }
+#studies .wrap, #cases .wrap { flex-direction: column; max-height: 16rem; overflow-y: auto; }
 #chat .placeholder-content { justify-content: center; padding: 24px; text-align: center; }
 @media (min-width: 1100px) {
   #draft-column { max-height: calc(100vh - 60px); overflow-y: auto; flex-wrap: nowrap; }

@@ -216,9 +216,9 @@ class Page:
         yield self.kept(desk)
 
     def kept(self, desk: Desk) -> Update:
-        """The list of cases, once the pictures are kept: all their frames take a while; nothing waits."""
+        """The picture on show and the list of cases, once all frames are kept: nothing waits for that."""
         self.keeper.keep_pictures(desk)
-        return self.earlier.listed(desk)
+        return self.hand.turned(desk) | self.earlier.listed(desk)
 
     def looked(self, desk: Desk) -> Iterator[Update]:
         self.chat.caution.looked(desk)
