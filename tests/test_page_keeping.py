@@ -19,6 +19,7 @@ import fakes
 import identifiers
 import numpy as np
 import pytest
+from dicoms import series
 from fakes import Echo, digest_of
 from gradio_client import Client, handle_file
 from keeping import same, stacked
@@ -30,7 +31,7 @@ from chat_app.records import Review, Status
 from chat_app.settings import NOWHERE, Settings
 from chat_app.store import database, frames
 from chat_app.store.arrays import packed, unpacked
-from chat_app.ui import keeping, report
+from chat_app.ui import faults, keeping, report
 from chat_app.ui.desk import Desk
 from chat_app.ui.page import Page
 
@@ -47,6 +48,14 @@ def unsearched(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def chosen(tmp_path: Path) -> Settings:
     return Settings(data=str(tmp_path / "data"))
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the page says of faults, each as often as it does."""
+    sentences: list[str] = []
+    monkeypatch.setattr(faults, "say", sentences.append)
+    return sentences
 
 
 def page(chosen: Settings, assistant: Any = None) -> Page:
@@ -175,12 +184,14 @@ def test_undo_rewording_and_a_new_conversation_cut_what_is_kept(chosen: Settings
     assert questions() == []
 
 
-def test_a_picture_is_kept_once_somebody_has_looked(chosen: Settings, dicom: MakeFile) -> None:
+def test_a_picture_is_kept_once_somebody_has_looked(
+    chosen: Settings, dicom: MakeFile, said: list[str]
+) -> None:
     here, desk = page(chosen), Desk()
     open_(here, desk, dicom(Modality="US"))
     assert desk.image and desk.image.caution and cases(here, desk) == []
     list(here.looked(desk))
-    assert again(chosen)[1].names == ("image 1",)
+    assert again(chosen)[1].names == ("image 1",) and said == []
 
 
 def test_a_picture_that_is_left_out_leaves_the_case(chosen: Settings, picture: MakeFile) -> None:
@@ -203,35 +214,41 @@ def test_clearing_everything_begins_a_case_and_keeps_the_old_one(chosen: Setting
 
 
 def test_clearing_while_frames_are_being_kept_loses_none(
-    chosen: Settings, dicom: MakeFile, monkeypatch: pytest.MonkeyPatch
+    chosen: Settings, tmp_path: Path, picture: MakeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going, on, decoded = threading.Event(), threading.Event(), frames.decoded
 
     def slowly(*given: Any) -> Iterator[Any]:
         going.set()
-        on.wait(10)
+        on.wait(30)
         return decoded(*given)
 
     monkeypatch.setattr(frames, "decoded", slowly)
     here, desk = page(chosen), Desk()
-    films = [dicom(f"{grey}.dcm", np.full((20, 9, 9), grey, np.uint16)) for grey in (5, 6)]
-    opening = threading.Thread(target=open_, args=(here, desk, *films))
+    slices = sorted(series(tmp_path / "ct", range(0, 60, 3)).iterdir())
+    opening = threading.Thread(target=open_, args=(here, desk, *slices, picture()))
     opening.start()
-    assert going.wait(10)
-    case = desk.case
+    assert going.wait(10) and desk.folder
+    case, folder = desk.case, Path(desk.folder.name)
+    began = time.monotonic()
     here.clear(desk)
+    assert time.monotonic() - began < 10 and folder.exists()  # nobody waits for the frames
     on.set()
     opening.join(30)
     found = again(chosen, case)[1]
-    assert found.names == ("image 1", "image 2")
-    assert [each.stack.frame(20).values.max() for each in found.images if each.stack] == [5, 6]
+    assert sorted(each.frames for each in found.images) == [1, 20]
+    assert all(each.stack.frame(each.frames).values.size for each in found.images if each.stack)
+    deadline = time.monotonic() + 10
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not folder.exists()
 
 
 # Faults
 
 
 def test_a_fault_of_the_store_is_said_once_and_made_good_later(
-    chosen: Settings, picture: MakeFile, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+    chosen: Settings, picture: MakeFile, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     def full(*_: object) -> None:
         raise SetupError(database.UNREADABLE)
@@ -242,8 +259,7 @@ def test_a_fault_of_the_store_is_said_once_and_made_good_later(
         broken.setattr(here.keeper.store, "keep_turn", full)
         ask(here, desk, "One?")
         ask(here, desk, "Two?")
-    said = [str(each.message) for each in recwarn if "store cannot be read" in str(each.message)]
-    assert len(said) == 1 and len(desk.conversation.turns) == 2
+    assert said == [database.UNREADABLE] and len(desk.conversation.turns) == 2
     ask(here, desk, "Three?")
     assert [each.question for each in again(chosen)[1].conversation.turns] == ["One?", "Two?", "Three?"]
 
@@ -258,7 +274,7 @@ def test_nothing_is_done_that_cannot_be_recorded(chosen: Settings, picture: Make
     assert desk.names == ("image 1",)
     with pytest.warns(UserWarning, match="record of who did what was changed"):
         list(here.ask(desk, "What?", []))
-    assert desk.conversation.turns == turns
+    assert desk.conversation.turns == turns and len(here.assistant.owners) == 2  # nor was the model asked
     with pytest.warns(UserWarning, match="record of who did what was changed"):
         draft(here, desk)
     with pytest.warns(UserWarning, match="record of who did what was changed"):

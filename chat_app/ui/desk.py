@@ -30,8 +30,8 @@ class Kept:
 
     case: its number, "" before there is one. images, turns, report: the records as they were kept.
     opened: hashes of the pictures, by name, whose opening is in the record of who did what. told: the faults
-    that were said. ended: why nothing is kept in it from here any more. left: what was on the desk when it
-    was cleared. words, pictures: held while turns and reports, or pictures, are kept.
+    that were said. is_elsewhere: another desk has the case now. left: what was on the desk when it was
+    cleared. words, pictures: held while turns and reports, or pictures, are kept.
     """
 
     case: str = ""
@@ -40,7 +40,7 @@ class Kept:
     report: Report | None = None
     opened: dict[str, str] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
-    ended: str = ""
+    is_elsewhere: bool = False
     left: tuple[Conversation, Report | None] | None = None
 
     def __post_init__(self) -> None:

@@ -30,7 +30,6 @@ SECRET = re.compile(r"[0-9a-f]{32}")
 
 NOT_HERE = "This case is not among yours any more: choose one of those listed."
 ELSEWHERE = "This case was opened once more, in another tab: what is done here from now on is not kept."
-DELETED = "This case was deleted: what is still on the page is not kept."
 
 
 class Keeper:
@@ -184,8 +183,8 @@ class Keeper:
         Raises:
             InputError: this desk has lost it.
         """
-        if kept.ended:
-            raise InputError(kept.ended)
+        if kept.is_elsewhere:
+            raise InputError(ELSEWHERE)
         with kept.words:
             if not kept.case and (owner := self.owner(desk)):
                 kept.case = self.store.case(owner)
@@ -210,7 +209,7 @@ class Keeper:
         self._check(desk, case)
         if before := self._keeping.get(case):
             with before.pictures, before.words:  # what it is keeping just now is brought back too
-                before.ended = ELSEWHERE
+                before.is_elsewhere = True
         conversation, reports = self.store.bring_back(case, self.owner(desk))
         images = conversation.study.images
         hashes = {each.name: each.sha256 for each in images}
@@ -229,8 +228,6 @@ class Keeper:
         """
         self._check(desk, case)
         self.record.record(Event(Action.DELETED, case))
-        if kept := self._keeping.get(case):
-            kept.ended = DELETED
         self.store.delete(case, self.owner(desk))
 
     def _check(self, desk: Desk, case: str) -> None:
