@@ -324,6 +324,14 @@ def test_an_upload_is_read_asked_about_and_drafted(opened: Callable[..., str], t
     assert digest_of(film) in str(sections)
 
 
+def test_the_template_for_what_a_file_states_is_chosen_beforehand() -> None:
+    here, desk = Page(Echo(), Settings()), Desk()  # type: ignore[arg-type]
+    intake.add(desk, Image("image 1", np.zeros((9, 9), np.uint8), "0" * 64, "DICOM", "CR", "CHEST"))
+    assert here.report.fitted(desk) == {here.report.template: "chest-radiograph"}
+    intake.add(desk, Image("image 2", np.zeros((9, 9), np.uint8), "1" * 64, "PNG"))
+    assert here.report.fitted(desk) == {here.report.template: gr.skip()}
+
+
 def typed(visitor: Client) -> list[str]:
     """Nothing typed, once for each field of the draft pane."""
     return [""] * (len(visitor.view_api(return_format="dict")["named_endpoints"]["/draft"]["parameters"]) - 1)

@@ -12,7 +12,7 @@ from chat_app.errors import InputError
 from chat_app.grounding.statements import fixed, said
 from chat_app.imaging import facts as imaging_facts
 from chat_app.records import Box, Image, ModelId, Origin, Report, Section, Source, Statement
-from chat_app.reports import draft
+from chat_app.reports import draft, review
 from chat_app.reports.technique import BODY_PARTS, MODALITIES, technique
 from chat_app.templates import Point, SectionTemplate, Template
 
@@ -201,3 +201,17 @@ def test_what_was_seen_in_an_earlier_picture_alone_is_from_a_prior() -> None:
     assert fresh == seen[0]
     assert (old.source, old.basis) == (Source.PRIOR, "from a prior, image 2, 42 days earlier")
     assert draft.of_priors(seen, [now, before]) == seen
+
+
+@pytest.mark.parametrize(
+    ("modality", "body_part", "name"),
+    [("CR", "CHEST", "chest-radiograph"), ("MR", "BRAIN", "mr-brain"), ("CT", "HEAD", "ct-head")],
+)
+def test_a_template_fits_what_the_file_states(modality: str, body_part: str, name: str) -> None:
+    fitting = review.fitting([image(modality, body_part)])
+    assert fitting and fitting.name == name
+
+
+@pytest.mark.parametrize("images", [[], [image("", "")], [image("CR", "")], [image(), image("MR", "BRAIN")]])
+def test_no_template_fits_where_too_little_is_stated(images: list[Image]) -> None:
+    assert review.fitting(images) is None

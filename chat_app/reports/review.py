@@ -10,7 +10,7 @@ from chat_app.errors import InputError
 from chat_app.grounding import checks
 from chat_app.records import Image, Remark, Report
 from chat_app.reports import categories, decide
-from chat_app.templates import Field
+from chat_app.templates import Field, Template
 
 
 def remarks(report: Report, pictures: Sequence[Image]) -> tuple[Remark, ...]:
@@ -26,15 +26,22 @@ def remarks(report: Report, pictures: Sequence[Image]) -> tuple[Remark, ...]:
     return checks.run(report, about)
 
 
-def questions(pictures: Sequence[Image]) -> tuple[str, ...]:
-    """What is looked at in such pictures, point by point of the template that is for just what they state."""
+def fitting(pictures: Sequence[Image]) -> Template | None:
+    """The template that is for just what these pictures' files state; None where they state too little."""
     stated = {(image.modality, image.body_part) for image in pictures}
-    for name in prompts.templates():
-        template = prompts.template(name)
-        scope = template.scope
-        if all(modality in scope.modalities and part in scope.body_parts for modality, part in stated):
-            return tuple(p.question for each in template.sections if each.is_anatomy for p in each.points)
-    return ()
+    every = map(prompts.template, prompts.templates())
+    return next((each for each in every if stated and all(_is_for(each, *one) for one in stated)), None)
+
+
+def questions(pictures: Sequence[Image]) -> tuple[str, ...]:
+    """What is looked at in such pictures, point by point of the template that fits."""
+    template = fitting(pictures)
+    sections = template.sections if template else ()
+    return tuple(point.question for each in sections if each.is_anatomy for point in each.points)
+
+
+def _is_for(template: Template, modality: str, body_part: str) -> bool:
+    return modality in template.scope.modalities and body_part in template.scope.body_parts
 
 
 def fields(report: Report) -> tuple[tuple[Field, str], ...]:

@@ -78,7 +78,7 @@ class Page:
             self._lay_out()
         # Not inside the layout: a component made there, if only for an update, would be laid out too.
         empty = Desk()
-        self.whole = list(self.render(empty) | self.earlier.listed(empty))
+        self.whole = [*(self.render(empty) | self.earlier.listed(empty)), self.report.template]
         self.turning = list(self.hand.turned(empty))
         self.listed = list(self.picker.render(empty))
         self.besides = list(self.answered(empty))
@@ -207,7 +207,7 @@ class Page:
         """What was opened, at once; then it is searched for names and kept, which takes a moment each."""
         with told():
             self.keeper.opened(desk)
-        yield self.render(desk)
+        yield self.render(desk) | self.report.fitted(desk)
         with told():
             for name in intake.search(desk):
                 yield {self.viewer.caption: f"Looking for names burnt into {name} …"}

@@ -113,6 +113,11 @@ class Pane:
         typed = zip(self.fields, said, strict=True)
         return {name: text for name, text in typed if name in open_ and text.strip()}
 
+    def fitted(self, desk: Desk) -> Update:
+        """The template for what the picture on show states, chosen beforehand; else as it was."""
+        template = review.fitting([desk.image]) if desk.image else None
+        return {self.template: template.name if template else gr.skip()}
+
     def stop(self, desk: Desk) -> None:
         desk.stop("draft")
 
