@@ -207,6 +207,26 @@ def test_a_correction_in_words_is_proposed_and_taken_over(visit: Callable[..., A
     quiet(visitor)
 
 
+def test_a_critical_finding_is_answered_before_a_report_is_final(visit: Callable[..., Any]) -> None:
+    visitor = visit(Echo(reply="Large left pneumothorax."))
+    visitor.example("Abdomen, MR")
+    visitor.sees("image 1")
+    visitor.draft()
+    alarm = visitor.page.locator(".alarm")
+    expect(alarm).to_contain_text("Possible critical finding, pneumothorax: verify now.")
+    for section in ("findings", "impression"):
+        visitor.decide("accept", section)
+        expect(visitor.statement(section)).to_have_attribute("data-review", "accepted")
+    visitor.sign("final", "Dr. Ada Lin")
+    visitor.page.get_by_text("Say what was done about it").first.wait_for()
+    alarm.locator("input").fill("Ward called by me at 12:00.")
+    alarm.locator("input").press("Tab")
+    expect(visitor.page.locator(".hindrances")).to_have_text("")
+    visitor.sign("final", "Dr. Ada Lin")
+    expect(visitor.page.locator(".signatures")).to_contain_text("Signed as final by Dr. Ada Lin")
+    quiet(visitor)
+
+
 def test_a_sentence_leads_to_its_box_and_a_box_to_its_sentence(visit: Callable[..., Any]) -> None:
     visitor = visit(Echo())
     visitor.example("Abdomen, MR")
