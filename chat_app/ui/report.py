@@ -104,8 +104,8 @@ class Pane:
     def _coming(self, desk: Desk, template: str, sections: tuple[Section, ...], words: str) -> Update:
         """A draft on its way: what is there of it, and nothing to decide yet."""
         title = self.templates[template].title if template in self.templates else ""
-        report = Report(template, title, sections, ModelId("", ""), "", 0, status=Status.ERROR)
-        return {self.sheet: sheet.value(desk, report, words)}
+        report = Report(template, title, sections, ModelId("", ""), "", 0)
+        return {self.sheet: sheet.value(desk, report, words, is_coming=True)}
 
     def _known(self, template: str, said: Sequence[str]) -> dict[str, str]:
         """What was typed for the sections that this template leaves to the person."""

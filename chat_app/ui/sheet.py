@@ -48,9 +48,17 @@ def _part(ending: str) -> str:
 
 
 def value(
-    desk: Desk, report: Report | None, standing: str, remarks: Sequence[Remark] = ()
+    desk: Desk,
+    report: Report | None,
+    standing: str,
+    remarks: Sequence[Remark] = (),
+    *,
+    is_coming: bool = False,
 ) -> dict[str, Any]:
-    """What the browser half shows: see Sheet in paper/sheet.js. standing: the line above it."""
+    """What the browser half shows: see Sheet in paper/sheet.js.
+
+    standing: the line above it. is_coming: the report is still being drafted, and there is nothing to decide.
+    """
     # First of all: what is read from the desk after this moment is at least as new as it says.
     made = time.monotonic_ns() // 1000
     pointed = "{} {}".format(*desk.pointed) if desk.pointed else ""
@@ -59,6 +67,7 @@ def value(
     if report is None:
         empty = ("alarms", "sections", "fields", "categories", "ways", "hindrances", "signatures")
         return {**shown, **dict.fromkeys(empty, ()), "isOpen": False, "isSigned": False}
+    may_change = is_open(report) and not is_coming
     return {
         **shown,
         "alarms": [
@@ -69,10 +78,10 @@ def value(
         "sections": [_section(desk, each, remarks, marks.numbers(report)) for each in report.sections],
         "fields": [_field(field, text) for field, text in review.fields(report)],
         "categories": [each.words for each in report.categories],
-        "isOpen": is_open(report),
-        "ways": list(status.ways(report)),
+        "isOpen": may_change,
+        "ways": [] if is_coming else list(status.ways(report)),
         "isSigned": report.status in status.BINDING,
-        "hindrances": list(status.hindrances(report, remarks)) if is_open(report) else [],
+        "hindrances": list(status.hindrances(report, remarks)) if may_change else [],
         "signatures": [f"Signed as {each.status} by {each.name}, {each.at}" for each in report.signatures],
     }
 
