@@ -112,6 +112,8 @@ def test_a_proposal_may_reject_or_add() -> None:
         ("Make the impression shorter.", correct.SHORTER),
         ("in plain language for the patient", correct.PLAIN),
         ("Explain it in plain words", correct.PLAIN),
+        ("Please write it for the patient", correct.PLAIN),
+        ("What matters for the patient", ""),
         ("Is it short?", ""),
         ("How short is the bone", ""),
         ("Describe the heart", ""),
@@ -143,7 +145,13 @@ def test_a_longer_wording_adds_lines_that_can_be_taken_in_any_order() -> None:
     assert section and set(section.text.splitlines()) == {"Effusion.", "It is on the right.", "It is fluid."}
 
 
-@pytest.mark.parametrize("text", ["", " \n", "Right effusion and pneumothorax."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " \n"),
+        *("Right effusion and pneumothorax.", "No right effusion.", "Left effusion.", "Possible effusion."),
+    ],
+)
 def test_a_wording_that_says_other_things_is_not_proposed(text: str) -> None:
     with pytest.raises(InputError, match="nothing is proposed"):
         correct.reworded(report(), text)

@@ -8,13 +8,13 @@ claims nothing more. A sentence that is none of these is a question and left to 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from chat_app import prompts
 from chat_app.errors import InputError
 from chat_app.grounding.claims import lengths, read
-from chat_app.records import Presence, Report, Review, Statement
+from chat_app.records import Claim, Presence, Report, Review, Statement
 from chat_app.reports import decide
 from chat_app.reports.marks import Place
 
@@ -40,7 +40,11 @@ _MANNERS = {
     re.compile(
         r"(?:please )?(?:make|keep)? ?(?:the |a )?(?:impression )?short(?:er)?(?: impression)?", re.IGNORECASE
     ): SHORTER,
-    re.compile(r".*\bplain (?:language|words|english)\b.*|.*\bfor the patient\b.*", re.IGNORECASE): PLAIN,
+    re.compile(
+        r"(?:.* )?(?:in|into) plain (?:language|words|english)\b.*"
+        r"|(?:please )?(?:write|word|reword|explain|say) .*\b(?:for|to) the patient",
+        re.IGNORECASE,
+    ): PLAIN,
 }
 REWORDED = "impression"
 NEW = -1
@@ -100,8 +104,8 @@ def reworded(report: Report, text: str) -> tuple[Proposal, ...]:
     """
     lines = [each.strip(" -*•\t") for each in text.splitlines() if each.strip(" -*•\t")]
     places = [place for place in _kept(report) if place[0] == REWORDED]
-    before = set().union(*(_claims(_at(report, place).text) for place in places))
-    if not lines or set().union(*map(_claims, lines)) - before:
+    before = {each for place in places for each in read(_at(report, place).text)}
+    if not lines or any(_is_more(each, before) for line in lines for each in read(line)):
         raise InputError("The model's wording says other things than the draft does: nothing is proposed.")
     found = [_reading(report, place, line) for place, line in zip(places, lines, strict=False)]
     found += [Proposal(*place, "", f"Leave out: {_at(report, place).text}") for place in places[len(lines) :]]
@@ -195,6 +199,12 @@ def _findings(what: str) -> set[str]:
 def _claims(text: str, but: Presence | None = None) -> set[str]:
     """The names of the findings that a sentence claims, but those claimed in that way."""
     return {each.finding for each in read(text) if each.finding and each.presence is not but}
+
+
+def _is_more(claim: Claim, before: Collection[Claim]) -> bool:
+    """Whether nothing before claims this finding in this way, on this side where it names one."""
+    same = [each for each in before if (each.finding, each.presence) == (claim.finding, claim.presence)]
+    return bool(claim.finding) and not any(claim.side in ("", each.side) for each in same)
 
 
 def _with_side(text: str, side: str) -> str:
