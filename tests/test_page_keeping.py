@@ -288,6 +288,7 @@ def test_nothing_is_done_that_cannot_be_recorded(chosen: Settings, picture: Make
     assert cases(here, desk) == [case]
 
 
+@pytest.mark.slow
 def test_a_page_killed_in_mid_answer_has_every_finished_turn(chosen: Settings, picture: MakeFile) -> None:
     film, program = picture(), [sys.executable, "-c", SERVES, str(HERE), chosen.data]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as process:
