@@ -30,6 +30,7 @@ FLOORS = {
     "models": 3,
     "data": 3,
     "dicomweb": 3,
+    "retrieval": 3,
     "exporters": 3,
     "store": 3,
     "audit": 3,

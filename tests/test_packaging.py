@@ -35,6 +35,7 @@ NAMES = {
     "dicomanonymizer": "dicom-anonymizer",
     "docx": "python-docx",
     "fhir": "fhir.resources",
+    "markdown_it": "markdown-it-py",
 }
 
 SETTINGS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_app import __version__
-from chat_app.cli import data, keeping, reporting, training, verbs
+from chat_app.cli import data, keeping, passages, reporting, training, verbs
 from chat_app.training.lora.options import Options
 
 EPILOG = (
@@ -38,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"lightbox {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     reading = (_serve, _ask, _draft, _check, _sign, _export, _replay, _deidentify, _pull, _push)
-    for add in (*reading, _cases, _audit, _models, _templates, _data, _train, _evaluate, _merge, _doctor):
+    kept = (_cases, _audit, _index, _search)
+    for add in (*reading, *kept, _models, _templates, _data, _train, _evaluate, _merge, _doctor):
         add(commands)
     return top
 
@@ -171,6 +172,28 @@ def _audit(commands: Any) -> None:
     )
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _command(inner, "verify", keeping.verify, "Read all of it, and say the first place that was changed.")
+
+
+def _index(commands: Any) -> None:
+    says = "Make your own documents searchable, list what is, or delete it."
+    parser = _command(commands, "index", passages.index, says)
+    which = "folder of PDF, HTML, Markdown, text or JSONL files; the corpus then holds what it holds"
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=which)
+    parser.add_argument("--name", help="of the corpus: small letters, digits, hyphens")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--delete", action="store_true", help="delete the corpus of that name")
+    document = "delete one document of it, by the name it has in the folder"
+    instead.add_argument("--delete-document", metavar="SOURCE", help=document)
+
+
+def _search(commands: Any) -> None:
+    says = "Search your documents; exit code 1 when no basis is found."
+    parser = _command(commands, "search", passages.search, says)
+    parser.add_argument("question", metavar="QUESTION", help="what to look for, in words")
+    which = "search this one; repeatable (default: all)"
+    parser.add_argument("--corpus", action="append", default=[], metavar="NAME", help=which)
+    most = "most passages shown (default: 5)"
+    parser.add_argument("--most", type=int, default=5, metavar="N", help=most)
 
 
 def _models(commands: Any) -> None:

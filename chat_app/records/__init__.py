@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chat_app.records.conversation import Answer, Conversation, Turn, Waiting
 from chat_app.records.models import ModelId
+from chat_app.records.passages import Passage
 from chat_app.records.pictures import (
     NAME,
     Box,
@@ -50,6 +51,7 @@ __all__ = [
     "Look",
     "ModelId",
     "Origin",
+    "Passage",
     "Plane",
     "Presence",
     "Remark",

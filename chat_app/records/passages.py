@@ -1,0 +1,30 @@
+"""A passage of a document that may be cited, as a frozen record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Some sentences of a document, and where they stand in it.
+
+    id: a hash of the words and their place. section: the path of headings above it ("Chest > Nodules").
+    page: of a PDF, from 1; 0 where there are no pages. source: the name that the person gave the document,
+    never a path of this machine. licence: as the document states it, "" where it states none.
+    """
+
+    id: str
+    text: str
+    title: str
+    section: str = ""
+    page: int = 0
+    source: str = ""
+    licence: str = ""
+
+    @property
+    def place(self) -> str:
+        """Title, section, page and source, for people."""
+        page = f"page {self.page}" if self.page else ""
+        source = self.source if self.source != self.title else ""
+        return ", ".join(filter(None, (self.title, self.section, page, source)))

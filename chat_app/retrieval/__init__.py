@@ -1,0 +1,9 @@
+"""Passages of a person's own documents: indexed once, found by the words of a question.
+
+It is an extra: nothing of it is loaded until documents are indexed or searched. What it finds is somebody's
+text, never an instruction, and it does not know whether the text is right.
+"""
+
+from __future__ import annotations
+
+MISSING = "Documents are read and searched by an extra: run pip install 'lightbox-chat[retrieval]'."

@@ -1,0 +1,205 @@
+"""Finds the passages that a question's words point to, by BM25 over all passages of the named corpora.
+
+What is worked out for it (bm25s) is kept beside the corpora under a hash of what they hold, and made again
+whenever that changes. It knows words, not meanings.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chat_app import private
+from chat_app.errors import BadQuestion, InputError, SetupError
+from chat_app.records import Passage
+from chat_app.retrieval import MISSING, corpus
+from chat_app.retrieval.corpus import Corpus
+from chat_app.retrieval.tokens import tokens
+from chat_app.settings import Settings
+
+# Both constants were chosen on the development half of MedQuAD: see docs/retrieval.md.
+FLOOR = 0.6  # of the weight of a question's words, that a passage must hold to be a basis
+GAP = 0.2  # the share by which a score may fall below the one before
+RULES = 1  # raised whenever words are searched in another way, so that all is worked out again
+MOST_CHARACTERS = 4000
+PASSAGES, STARTS = "passages.jsonl", "starts.npy"
+NAMELESS = "No corpus is named to search in: run lightbox index to see which there are."
+WORDLESS = "The question is empty: write what to look for."
+
+
+@dataclass(frozen=True)
+class Found:
+    """A passage, its BM25 score, and which share of the weight of the question's words it holds, 0 to 1."""
+
+    passage: Passage
+    score: float
+    share: float
+
+
+class Searcher:
+    """The passages of some corpora, opened for searching; they stay as they were when it was opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self._passages = np.memmap(folder / PASSAGES, np.uint8, "r")
+        self._starts = np.load(folder / STARTS)
+        self._bm25 = _bm25s().BM25.load(folder, mmap=True, show_progress=False)
+        self._words: dict[str, int] = self._bm25.vocab_dict
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def search(self, query: str, most: int = 5) -> tuple[Found, ...]:
+        """The passages that are a basis for an answer, best first; empty where there is none.
+
+        Raises:
+            BadQuestion: the question is empty or too long.
+        """
+        ranked = self.ranked(query, most)
+        weights = {word: self._weight(word) for word in tokens(query)}
+        return chosen([self._found(row, score, weights) for row, score in ranked])
+
+    def ranked(self, query: str, most: int) -> list[tuple[int, float]]:
+        """The best passages by number, each with its score, whether they are a basis or not."""
+        if not query.strip():
+            raise BadQuestion(WORDLESS)
+        if len(query) > MOST_CHARACTERS:
+            raise BadQuestion(f"The question is longer than {MOST_CHARACTERS} characters: shorten it.")
+        known = [word for word in dict.fromkeys(tokens(query)) if word in self._words]
+        if not known or most < 1:
+            return []
+        scores = self._bm25.get_scores(known)
+        best = np.argpartition(-scores, min(most, len(scores)) - 1)[:most]
+        ordered = best[np.lexsort((best, -scores[best]))]
+        return [(int(row), float(scores[row])) for row in ordered if scores[row] > 0]
+
+    def passage(self, row: int) -> Passage:
+        start, end = self._starts[row : row + 2]
+        return corpus.passage(self._passages[start:end].tobytes())
+
+    def _found(self, row: int, score: float, weights: Mapping[str, float]) -> Found:
+        passage = self.passage(row)
+        held = set(tokens(searched(passage.title, passage.section, passage.text)))
+        share = sum(weight for word, weight in weights.items() if word in held) / sum(weights.values())
+        return Found(passage, score, share)
+
+    def _weight(self, word: str) -> float:
+        """The most that a word can add to a score (Lucene's idf); an unknown word weighs as the rarest."""
+        times = 0
+        if word in self._words:
+            first, last = self._bm25.scores["indptr"][self._words[word] :][:2]
+            times = int(last - first)
+        return math.log(1 + (len(self) - times + 0.5) / (times + 0.5))
+
+
+def chosen(ranked: Iterable[Found]) -> tuple[Found, ...]:
+    """Those above the floor, up to where the score falls by more than a share.
+
+    The number of passages by the ratio of neighbouring scores is MMed-RAG's idea (Xia et al., ICLR 2025,
+    arXiv:2410.13085, adaptive retrieved context selection).
+    """
+    found: list[Found] = []
+    for each in ranked:
+        if each.share < FLOOR:
+            continue
+        if found and each.score < found[-1].score * (1 - GAP):
+            break
+        found.append(each)
+    return tuple(found)
+
+
+def search(query: str, corpora: Sequence[str], settings: Settings, most: int = 5) -> tuple[Found, ...]:
+    """As `Searcher.search`, of the named corpora as they are now; raises what `opened` and it do."""
+    return opened(corpora, settings).search(query, most)
+
+
+def opened(corpora: Sequence[str], settings: Settings) -> Searcher:
+    """The corpora as they are now.
+
+    Raises:
+        InputError: none is named, or nothing is indexed under a name.
+        SetupError: the extra "retrieval" is not installed, or the index is damaged.
+    """
+    if not corpora:
+        raise InputError(NAMELESS)
+    named = [corpus.existing(settings, name) for name in sorted(set(corpora))]
+    try:
+        folder = corpus.searches(settings) / _state(named)
+        if not folder.is_dir():
+            _build(folder, named, settings)
+        return Searcher(folder)
+    except FileNotFoundError as error:  # a document was changed meanwhile
+        raise InputError(corpus.BUSY) from error
+    except OSError as error:
+        raise SetupError(private.UNWRITABLE) from error
+
+
+def _state(named: Sequence[Corpus]) -> str:
+    return f"{corpus.state(named)}-{RULES}"
+
+
+def _build(folder: Path, named: Sequence[Corpus], settings: Settings) -> None:
+    """Works out what searching needs: put in its place whole, and only if no document changed meanwhile."""
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix="."))
+    try:
+        write(made, (line for each in named for line in each.lines()))
+        with corpus.settling(settings):
+            if _state(named) != folder.name:
+                raise InputError(corpus.BUSY)
+            if not folder.is_dir():  # another process may have been as quick
+                os.rename(made, folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def write(folder: Path, lines: Iterable[bytes]) -> None:
+    """What a Searcher opens, from passages a line: they themselves, where each starts, and their words."""
+    vocabulary: dict[str, int] = {}
+    rows, starts = _written(folder / PASSAGES, lines, vocabulary)
+    np.save(folder / STARTS, np.asarray(starts, np.int64))
+    index = _bm25s().BM25()
+    index.index((rows, vocabulary), show_progress=False)
+    index.save(folder, show_progress=False)
+    for path in folder.iterdir():
+        _synced(path)
+
+
+def _written(path: Path, lines: Iterable[bytes], vocabulary: dict[str, int]) -> tuple[list[Any], list[int]]:
+    """Copies the passages; gives each as numbers of its words, and where each starts, with the end."""
+    rows, starts = [], [0]
+    with path.open("wb") as file:
+        for line in lines:
+            file.write(line)
+            starts.append(starts[-1] + len(line))
+            said = json.loads(line)
+            words = tokens(searched(said["title"], said["section"], said["text"]))
+            rows.append(array("i", [vocabulary.setdefault(word, len(vocabulary)) for word in words]))
+    return rows, starts
+
+
+def searched(title: str, section: str, text: str) -> str:
+    """What of a passage is searched: its title and section too, for a sentence rarely names its subject."""
+    return f"{title} {section} {text}"
+
+
+def _synced(path: Path) -> None:
+    path.chmod(0o600)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _bm25s() -> Any:
+    try:
+        import bm25s
+    except ModuleNotFoundError as error:
+        raise SetupError(MISSING) from error
+    return bm25s
