@@ -27,7 +27,7 @@ LOCK, SETTLING = "lock", "searches.lock"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 UNNAMED = "The name of a corpus has small letters, digits and hyphens, 40 at most: choose another."
 UNKNOWN = "No documents are indexed under that name: run lightbox index to see what is."
-ABSENT = "No document of that name is in this corpus: name it as lightbox search shows its source."
+ABSENT = "No document of that name is in this corpus: give the name that it has in its folder."
 BUSY = "Documents are being indexed at this moment: try again when that is done."
 HURT = "The index of documents is damaged: delete the corpus and index its folder again."
 

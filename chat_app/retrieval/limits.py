@@ -9,9 +9,8 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """bytes of one file, pages of one PDF, characters of one document's text, passages of one corpus."""
+    """bytes of one file, pages of one PDF, passages of one corpus."""
 
     file_bytes: int = 100 * MEGABYTE
     pages: int = 3000
-    characters: int = 100 * MEGABYTE
     passages: int = 200_000

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,7 @@ class Searcher:
         Raises:
             BadQuestion: the question is empty or too long.
         """
-        ranked = self.ranked(query, most)
-        weights = {word: self._weight(word) for word in tokens(query)}
-        return chosen([self._found(row, score, weights) for row, score in ranked])
+        return chosen(self.found(query, self.ranked(query, most)))
 
     def ranked(self, query: str, most: int) -> list[tuple[int, float]]:
         """The best passages by number, each with its score, whether they are a basis or not."""
@@ -86,11 +84,14 @@ class Searcher:
         start, end = self._starts[row : row + 2]
         return corpus.passage(self._passages[start:end].tobytes())
 
-    def _found(self, row: int, score: float, weights: Mapping[str, float]) -> Found:
-        passage = self.passage(row)
-        held = set(tokens(searched(passage.title, passage.section, passage.text)))
-        share = sum(weight for word, weight in weights.items() if word in held) / sum(weights.values())
-        return Found(passage, score, share)
+    def found(self, query: str, ranked: Iterable[tuple[int, float]]) -> Iterator[Found]:
+        """The passages of those numbers, each with the share of the question's weight that it holds."""
+        weights = {word: self._weight(word) for word in tokens(query)}
+        for row, score in ranked:
+            passage = self.passage(row)
+            held = set(tokens(searched(passage.title, passage.section, passage.text)))
+            share = sum(weights[word] for word in weights if word in held) / sum(weights.values())
+            yield Found(passage, score, share)
 
     def _weight(self, word: str) -> float:
         """The most that a word can add to a score (Lucene's idf); an unknown word weighs as the rarest."""

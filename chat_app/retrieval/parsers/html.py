@@ -9,7 +9,7 @@ from lxml import etree
 
 from chat_app.errors import TooLarge, UnreadableFile
 from chat_app.retrieval.blocks import Block, Heading, line, named, under
-from chat_app.retrieval.decoding import BINARY
+from chat_app.retrieval.decoding import BINARY, SIXTEEN, decoded
 from chat_app.retrieval.limits import Limits
 
 ENDINGS = (".html", ".htm", ".xhtml")
@@ -34,7 +34,8 @@ INLINE = frozenset({
     "label", "mark", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var",
     "wbr",
 })  # fmt: skip
-CONTROL = re.compile(rb"[\x00\x01-\x08\x0e-\x1f]")
+CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+STATED = re.compile(rb"charset|encoding", re.IGNORECASE)
 LICENCES = ("license", "licence", "dc.rights", "dcterms.license")
 
 
@@ -58,9 +59,11 @@ def blocks(data: bytes, limits: Limits) -> Iterator[Block]:
 
 def _root(data: bytes) -> etree._Element | None:
     """The page's tree, mended where its tags are not closed; nothing is fetched and no entity is defined."""
-    if CONTROL.search(data) and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    encoding = None if STATED.search(data[:2048]) else "utf-8"
+    if data.startswith(SIXTEEN):
+        data, encoding = decoded(data).encode(), "utf-8"
+    if CONTROL.search(data):
         raise UnreadableFile(BINARY)
-    encoding = None if re.search(rb"charset|encoding", data[:2048], re.IGNORECASE) else "utf-8"
     parser = etree.HTMLParser(encoding=encoding, remove_comments=True, remove_pis=True, no_network=True)
     try:
         root: etree._Element | None = etree.fromstring(data, parser)
