@@ -3,8 +3,8 @@
 The folder holds medquad.jsonl (Ben Abacha and Demner-Fushman, BMC Bioinformatics 20:511, 2019; CC BY 4.0) and
 openstax_anatomy_physiology_2e.jsonl (CC BY 4.0). A question counts as answered by the passages of its own
 answer; answers word for word the same count as one. The answers to other questions, also those about the same
-disease, and the textbook stand beside them. What was chosen was chosen on the development half, the figures are
-of the other.
+disease, and the textbook stand beside them. What was chosen was chosen on the development half, the figures
+are of the other.
 """
 
 from __future__ import annotations

@@ -179,13 +179,13 @@ def killed(folder: Path, settings: Settings, documents: int) -> None:
 def test_a_killed_run_leaves_an_index_that_opens_and_the_next_completes_it(
     tmp_path: Path, kept: Settings
 ) -> None:
-    many(tmp_path / "many", 150)
+    many(tmp_path / "many", 80)
     killed(tmp_path / "many", kept, 20)
     half = corpus.existing(kept, "notes").heads()
-    assert 20 <= len(half) < 150
+    assert 20 <= len(half) < 80
     assert search.search("number0", ["notes"], kept) and len(search.opened(["notes"], kept)) > 0
     done = index(tmp_path / "many", "notes", kept)
-    assert (done.documents, done.unchanged) == (150, len(half))
+    assert (done.documents, done.unchanged) == (80, len(half))
     whole = Settings(data=str(tmp_path / "whole"))
     index(tmp_path / "many", "notes", whole)
     lines = [list(corpus.existing(each, "notes").lines()) for each in (kept, whole)]

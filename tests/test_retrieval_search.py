@@ -119,6 +119,29 @@ def test_medicine_is_left_as_it_is(text: str) -> None:
     assert scrubbed(text) == text
 
 
+# What a terminal would obey
+
+
+def test_nothing_that_a_terminal_obeys_comes_through(tmp_path: Path) -> None:
+    row = {
+        "text": "Red \x1b[31m text\u202e and \ud800 half.",
+        "title": "T\x1b]0;x\x07",
+        "section": "a" * 1000,
+    }
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    settings = Settings(data=str(tmp_path / "kept"))
+    assert index(tmp_path / "rows.jsonl", "rows", settings).passages == 1
+    (found,) = search.search("red text", ["rows"], settings)
+    assert found.passage.text == "Red [31m text and half."
+    assert found.passage.title == "T ]0;x" and len(found.passage.section) == 300
+
+
+def test_a_million_blanks_are_cut_at_once() -> None:
+    assert [each.text for each in passages([Block("One." + " " * 1_000_000 + "Two.")], "a.txt")] == [
+        "One. Two."
+    ]
+
+
 # Searching
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 Heading = tuple[int, str]
+# What moves a terminal's cursor or turns the direction of reading, and halves of characters.
+UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,8 @@ def named(path: Sequence[Heading]) -> tuple[str, ...]:
 def line(text: str) -> str:
     """The text on one line, white space made single."""
     return " ".join(text.split())
+
+
+def shown(text: str) -> str:
+    """The text's lines that say something, white space made single, without what a reader would not see."""
+    return "\n".join(filter(None, map(line, UNSHOWN.sub(" ", text).split("\n"))))

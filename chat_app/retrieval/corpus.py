@@ -146,7 +146,10 @@ def changing(settings: Settings) -> Iterator[None]:
 def forget_searches(settings: Settings) -> None:
     """Before a document changes and after: nothing worked out from it may outlive it."""
     with settling(settings):
-        shutil.rmtree(searches(settings))
+        # A search that is being worked out takes away what it still writes, for the state is another.
+        shutil.rmtree(searches(settings), ignore_errors=True)
+        if list((settings.folder / FOLDER / SEARCHES).glob("[!.]*")):
+            raise SetupError(private.UNWRITABLE)
 
 
 def settling(settings: Settings) -> FileLock:

@@ -13,10 +13,11 @@ from itertools import groupby
 
 from chat_app.grounding import statements
 from chat_app.records import Passage
-from chat_app.retrieval.blocks import Block
+from chat_app.retrieval.blocks import Block, shown
 from chat_app.retrieval.scrub import scrubbed
 
 LEAST, MOST = 120, 200  # words
+LONGEST = 300  # characters of a title, a path of headings, a source, a licence
 BELOW = " > "
 
 
@@ -46,7 +47,7 @@ def _place(block: Block) -> tuple[object, ...]:
 
 def _sentences(blocks: Iterable[Block]) -> Iterator[_Sentence]:
     for block in blocks:
-        for sentence in statements.sentences(scrubbed(block.text)):
+        for sentence in statements.sentences(scrubbed(shown(block.text))):
             words = sentence.split()
             for part in (words[at : at + MOST] for at in range(0, len(words), MOST)):
                 yield _Sentence(" ".join(part), len(part), block.page)
@@ -70,10 +71,14 @@ def _with_end(found: list[list[_Sentence]]) -> list[list[_Sentence]]:
 
 
 def _passage(sentences: list[_Sentence], block: Block, source: str, number: int) -> Passage:
-    text = " ".join(each.text for each in sentences)
-    section, page = scrubbed(BELOW.join(block.section)), sentences[0].page
-    source = scrubbed(block.source or source)
-    title = scrubbed(block.title) or source
-    place = json.dumps((text, title, section, page, source, block.licence, number))
+    text, page = " ".join(each.text for each in sentences), sentences[0].page
+    source = _label(block.source or source)
+    title, section = _label(block.title) or source, _label(BELOW.join(block.section))
+    licence = _label(block.licence)
+    place = json.dumps((text, title, section, page, source, licence, number))
     identity = hashlib.sha256(place.encode()).hexdigest()[:16]
-    return Passage(identity, text, title, section, page, source, block.licence)
+    return Passage(identity, text, title, section, page, source, licence)
+
+
+def _label(text: str) -> str:
+    return scrubbed(shown(text)[:LONGEST])

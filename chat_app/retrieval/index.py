@@ -13,6 +13,7 @@ from tqdm import tqdm
 from chat_app.errors import InputError, TooLarge, UnreadableFile
 from chat_app.records import Passage
 from chat_app.retrieval import corpus, cut, parsers
+from chat_app.retrieval.blocks import shown
 from chat_app.retrieval.corpus import Corpus
 from chat_app.retrieval.limits import MEGABYTE, Limits
 from chat_app.settings import Settings
@@ -103,7 +104,7 @@ class _Run:
                 return
             found = self._read(source, key, data)
         except InputError as error:
-            self.refused.append(f"{source}: {error}")
+            self.refused.append(f"{shown(source)}: {error}")
             self._drop(key)
             return
         self._touch()
