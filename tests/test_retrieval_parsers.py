@@ -146,6 +146,12 @@ def test_a_pdf_keeps_its_pages_and_a_sentence_stands_where_it_began() -> None:
     ]
 
 
+def test_a_page_within_a_sentence_is_not_lost() -> None:
+    data = pdf("A nodule is", "solid and", "round. It grows.")
+    text = " ".join(each.text for each in read(".pdf", data))
+    assert text == "A nodule is solid and round. It grows."
+
+
 def test_a_pdf_s_outline_cuts_where_its_heading_stands() -> None:
     data = pdf(
         "Chest\nThe lungs are clear.", "It ends.\nHead\nThe brain is whole.", outline={0: "Chest", 1: "Head"}

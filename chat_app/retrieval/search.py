@@ -102,7 +102,7 @@ class Searcher:
         return math.log(1 + (len(self) - times + 0.5) / (times + 0.5))
 
 
-def chosen(ranked: Iterable[Found]) -> tuple[Found, ...]:
+def chosen(ranked: Iterable[Found], floor: float = FLOOR, gap: float = GAP) -> tuple[Found, ...]:
     """Those above the floor, up to where the score falls by more than a share.
 
     The number of passages by the ratio of neighbouring scores is MMed-RAG's idea (Xia et al., ICLR 2025,
@@ -110,9 +110,9 @@ def chosen(ranked: Iterable[Found]) -> tuple[Found, ...]:
     """
     found: list[Found] = []
     for each in ranked:
-        if each.share < FLOOR:
+        if each.share < floor:
             continue
-        if found and each.score < found[-1].score * (1 - GAP):
+        if found and each.score < found[-1].score * (1 - gap):
             break
         found.append(each)
     return tuple(found)

@@ -135,7 +135,8 @@ def _joined(found: list[Block]) -> Iterator[Block]:
     """A sentence that goes on over the page stands on the page where it began."""
     for here, following in enumerate(found[1:]):
         block = found[here]
-        if block.section == following.section and not ENDED.search(block.text):
+        is_open = bool(block.text) and not ENDED.search(block.text)
+        if is_open and block.section == following.section:
             first, *rest = statements.sentences(following.text)
             found[here] = replace(block, text=f"{block.text} {first}")
             found[here + 1] = replace(following, text=" ".join(rest))
