@@ -179,7 +179,8 @@ def test_a_hyphen_at_a_line_s_end_is_joined() -> None:
 
 def test_an_html_page_is_what_a_reader_sees() -> None:
     page = """<html lang=en><head><title>Lung  care</title><meta name="license" content="CC BY 4.0">
-    <style>p{}</style></head><body><nav>Menu</nav><script>alert(1)</script><h1>Chest</h1>Before <b>bold</b>ly.
+    <style>p{}</style></head><body><nav>Menu</nav><script>alert(1)</script><form>
+    <h1>Chest</h1><button>Go</button>Before <b>bold</b>ly.
     <h2>A <i>nodule</i></h2>
     <ul><li>One<li>Two</ul><!-- hidden --><h2>Next</h2><table><tr><td>6 mm</td><td>solid</td></table>"""
     found = [(each.text, each.section) for each in read(".html", page.encode())]

@@ -14,19 +14,10 @@ from chat_app.retrieval.limits import Limits
 
 ENDINGS = (".html", ".htm", ".xhtml")
 DEEP = "This page is nested deeper than any page for readers is: save it again from a browser, as text."
-LEFT_OUT = {
-    "script",
-    "style",
-    "template",
-    "noscript",
-    "nav",
-    "svg",
-    "math",
-    "head",
-    "iframe",
-    "object",
-    "form",
-}
+LEFT_OUT = frozenset({
+    "button", "head", "iframe", "math", "nav", "noscript", "object", "script", "select", "style", "svg",
+    "template", "textarea",
+})  # fmt: skip
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 # Elements that run on in a line; every other begins a new one.
 INLINE = frozenset({
