@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ import numpy as np
 import chat_app
 from chat_app.retrieval import search
 from chat_app.retrieval.index import index
-from chat_app.retrieval.search import Searcher, chosen
-from chat_app.retrieval.tokens import tokens
+from chat_app.retrieval.search import Found, Searcher, chosen
+from chat_app.retrieval.tokens import SUBJECTLESS, WORD, tokens
 from chat_app.settings import Settings
 
 RESULT = Path(__file__).parent / "results" / "rules" / "retrieval.json"
@@ -36,6 +36,16 @@ ABOUT = "MedQuAD's questions against the passages of their own answers, held-out
 QUESTIONS, BOOK = "medquad.jsonl", "openstax_anatomy_physiology_2e.jsonl"
 DEPTH, DEEP, RESAMPLED, TIMED, MOST = 10, 200, 1000, 200, 5
 HALVES = ("development", "held out")
+FLOORS, GAPS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9), (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 1.0)
+CHOOSING = 2000  # questions of the development half, drawn by the hash of their words
+Rule = Callable[[str], list[str]]
+WORD_RULES: dict[str, Rule] = {
+    "as they are": lambda text: WORD.findall(text.lower()),
+    "without those without a subject": lambda text: [
+        word for word in WORD.findall(text.lower()) if word not in SUBJECTLESS
+    ],
+    "and in the singular": tokens,
+}
 EVERYDAY = (
     "How do I bake sourdough bread at home?",
     "Which team won the football world cup in 1990?",
@@ -88,7 +98,11 @@ class Outcome:
 
 def half(identity: str) -> str:
     """By the last bit of the id's SHA-256."""
-    return HALVES[hashlib.sha256(identity.encode()).digest()[-1] & 1]
+    return HALVES[_hash(identity)[-1] & 1]
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def questions(rows: Sequence[dict[str, Any]]) -> Iterator[Question]:
@@ -142,6 +156,65 @@ def _interval(values: Any, groups: Any) -> list[float]:
     return [round(float(each), 4) for each in (values.mean(), *np.quantile(means, (0.025, 0.975)))]
 
 
+def choices(searcher: Searcher, asked: Sequence[Question], subjects: Sequence[str]) -> dict[str, Any]:
+    """What other constants would do on these questions: `FLOOR` and `GAP` were taken from this table."""
+    known, near = [], []
+    for question in asked:
+        ranked = searcher.ranked(question.text, DEEP)
+        others = [pair for pair in ranked if subjects[pair[0]] != question.focus]
+        known.append(
+            [(each, each.passage.source in question.own) for each in _first(searcher, question, ranked)]
+        )
+        near.append(_first(searcher, question, others))
+    floors = {
+        str(floor): {
+            "some basis found": _share(chosen([each for each, _ in given], floor) for given in known),
+            "no basis once its disease is left out": _share(not chosen(each, floor) for each in near),
+        }
+        for floor in FLOORS
+    }
+    gaps = {}
+    for gap in GAPS:
+        given = [chosen([each for each, _ in row], search.FLOOR, gap) for row in known]
+        own = [{each.passage.id for each, is_own in row if is_own} for row in known]
+        answered = [any(e.passage.id in ids for e in row) for row, ids in zip(given, own, strict=True)]
+        gaps[str(gap)] = {
+            "own answer among those given": round(float(np.mean(answered)), 4),
+            "passages given": round(float(np.mean([len(row) for row in given])), 3),
+        }
+    return {"floor": floors, "gap": gaps}
+
+
+def _first(searcher: Searcher, question: Question, ranked: Sequence[tuple[int, float]]) -> list[Found]:
+    return list(searcher.found(question.text, ranked[:MOST]))
+
+
+def _share(given: Iterable[object]) -> float:
+    return round(float(np.mean([bool(each) for each in given])), 4)
+
+
+def rules(searcher: Searcher, asked: Sequence[Question], owners: Sequence[str]) -> dict[str, float]:
+    """Recall@5 on these questions with the words as they are, and with each rule about them added."""
+    texts = [
+        search.searched(each.title, each.section, each.text)
+        for each in map(searcher.passage, range(len(searcher)))
+    ]
+    return {name: _recall(rule, texts, asked, owners) for name, rule in WORD_RULES.items()}
+
+
+def _recall(rule: Rule, texts: Sequence[str], asked: Sequence[Question], owners: Sequence[str]) -> float:
+    import bm25s
+
+    peer = bm25s.BM25()
+    peer.index([rule(text) for text in texts], show_progress=False)
+    hits = []
+    for question in asked:
+        known = [word for word in dict.fromkeys(rule(question.text)) if word in peer.vocab_dict]
+        best = np.argsort(-peer.get_scores(known), kind="stable")[:MOST] if known else []
+        hits.append(any(owners[row] in question.own for row in best))
+    return round(float(np.mean(hits)), 4)
+
+
 def speed(searcher: Searcher, asked: Sequence[str]) -> dict[str, float]:
     """Milliseconds a query over all passages, ours with reading the question, the peer's on tokens given."""
     from rank_bm25 import BM25Okapi
@@ -178,7 +251,9 @@ def measured(data: Path, limit: int) -> dict[str, Any]:
         searcher = search.opened(["benchmark"], kept)
         opened = time.perf_counter()
         times = {"reading s": read - started, "words s": built - read, "opening again s": opened - built}
-        asked = [each for each in questions(rows) if each.half == HALVES[1]][: limit or None]
+        halves = [[each for each in questions(rows) if each.half == half] for half in HALVES]
+        choosing = sorted(halves[0], key=lambda each: _hash(each.text))[:CHOOSING]
+        asked = halves[1][: limit or None]
         about = {row["id"]: row["focus"].lower() for row in rows}
         owners = [searcher.passage(row).source for row in range(len(searcher))]
         subjects = [about.get(owner, "") for owner in owners]
@@ -190,6 +265,11 @@ def measured(data: Path, limit: int) -> dict[str, Any]:
             "figures": figures(outcomes),
             "everyday questions without basis": sum(not searcher.search(each) for each in EVERYDAY),
             "everyday questions": len(EVERYDAY),
+            "development": {
+                "questions": len(choosing),
+                **choices(searcher, choosing, subjects),
+                "recall@5 by rule of words": rules(searcher, choosing, owners),
+            },
             "indexing": {**_rounded(times), "peak MB more than before": round(memory)},
             "query": _rounded(speed(searcher, [each.text for each in timed])),
         }
