@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,33 @@ def test_a_killed_run_leaves_an_index_that_opens_and_the_next_completes_it(
     lines = [list(corpus.existing(each, "notes").lines()) for each in (kept, whole)]
     assert lines[0] == lines[1]
     assert not list((kept.folder / corpus.FOLDER / corpus.CORPORA / "notes").glob(".*"))
+
+
+@pytest.mark.slow
+def test_an_index_outlives_kills_at_any_moment(tmp_path: Path, kept: Settings) -> None:
+    many(tmp_path / "many", 80)
+    for documents in (1, 7, 30, 61):
+        killed(tmp_path / "many", kept, documents)
+        assert len(search.opened(["notes"], kept)) > 0
+    assert index(tmp_path / "many", "notes", kept).documents == 80
+
+
+def test_a_document_deleted_while_a_search_is_worked_out_does_not_stay(
+    documents: Path, kept: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(documents, "notes", kept)
+    write = search.write
+
+    def slow(folder: Path, lines: Iterable[bytes]) -> None:
+        held = list(lines)
+        corpus.delete_document(kept, "notes", "chest/nodules.md")
+        folder.mkdir(parents=True, exist_ok=True)
+        write(folder, held)
+
+    monkeypatch.setattr(search, "write", slow)
+    with pytest.raises(InputError, match="at this moment"):
+        search.opened(["notes"], kept)
+    assert b"zirconium" not in bytes_of(kept)
 
 
 def test_half_a_file_of_a_killed_run_is_swept(documents: Path, kept: Settings) -> None:

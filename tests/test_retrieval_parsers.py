@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +132,26 @@ def test_it_is_said_and_the_rest_goes_on(name: str, data: bytes, says: str, tmp_
     assert done.documents == 1
     (refused,) = done.refused
     assert refused.startswith(f"{name}: ") and says in refused
+
+
+def packed_pdf(times: int) -> bytes:
+    """A PDF of one page, in which a word is drawn so often, packed."""
+    drawn = zlib.compress(b"BT /F 9 Tf (word) Tj ET " * times, 9)
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        b"<</Length %d/Filter/FlateDecode>>stream\n%b\nendstream" % (len(drawn), drawn),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )
+    body = b"".join(b"%d 0 obj%b endobj\n" % each for each in enumerate(objects, 1))
+    return b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R/Size 6>>\nstartxref\n0\n%%EOF\n"
+
+
+def test_a_pdf_that_unpacks_to_more_than_any_page_is_refused() -> None:
+    assert "word" in read(".pdf", packed_pdf(2))[0].text
+    with pytest.raises(InputError, match="unpacks to more"):
+        read(".pdf", packed_pdf(8_000_000))
 
 
 def test_a_pdf_with_too_many_pages_is_refused() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+from pypdf.errors import LimitReachedError, PyPdfError
 from pypdf.generic import Destination
 
 from chat_app.errors import TooLarge, UnreadableFile
@@ -25,6 +25,7 @@ from chat_app.retrieval.limits import Limits
 ENDINGS = (".pdf",)
 DAMAGED = "This PDF is damaged: fetch or export it again."
 LOCKED = "This PDF is locked by a password: save a copy without one."
+BOMB = "This PDF unpacks to more than any page holds: print it to a new PDF."
 WORDLESS = "This PDF holds no text, only pictures of it: recognise its text first."
 # What pypdf lets through when a file is not what the format says.
 FAULTS = (
@@ -57,6 +58,8 @@ def blocks(data: bytes, limits: Limits) -> Iterator[Block]:
         title = line(str((reader.metadata and reader.metadata.title) or ""))
         marks = tuple(_marks(reader, reader.outline))
         pages = _without_running([page.extract_text() for page in reader.pages])
+    except LimitReachedError as error:
+        raise TooLarge(BOMB) from error
     except FAULTS as error:
         raise UnreadableFile(DAMAGED) from error
     if not any(page.strip() for page in pages):
