@@ -22,7 +22,7 @@ MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 TELEPHONE = re.compile(r"(?<![\w.])(?:\+|\(?\b0|1[-. ])?\(?\d{2,4}\)?[-. ]\d{3,4}[-. ]\d{3,4}(?![\w]|\.\d)")
 NUMBER = re.compile(
     r"\b(MRN|SSN|NHS|ID|PID|accession|patient|case|record|insurance|versicherten\w*)"
-    r"(\s*(?:no|nr|number|id|#)?\.?\s*[:#=]?\s*)(?=[A-Z-]{0,4}\d)[A-Z0-9][\w/-]{3,}",
+    r"(\s*(?:(?:no|nr|number|id)\b\.?)?\s*[:#=]?\s*)[A-Z]{0,4}-?\d[\d/-]{3,}",
     re.IGNORECASE,
 )
 SOCIAL = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
