@@ -149,3 +149,7 @@ def test_the_record_holds_what_was_measured() -> None:
     figures = bench.record(bench.measured(TABLE))["figures"]
     assert set(figures) == set(bench.PARTS)
     assert json.loads(json.dumps(figures)) == figures
+
+
+def test_what_is_longer_than_a_sentence_claims_nothing() -> None:
+    assert read("There is an effusion.") and read("effusion " * 400) == ()

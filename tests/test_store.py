@@ -242,8 +242,8 @@ def test_facts_of_unknown_names_and_keywords_with_values_are_not_kept(kept: Case
 # Nothing kept
 
 
-@pytest.mark.parametrize("where", [Settings(store="none")])
-def test_a_store_that_keeps_nothing_takes_everything(where: Settings) -> None:
+def test_a_store_that_keeps_nothing_takes_everything(tmp_path: Path) -> None:
+    where = Settings(store="none", data=str(tmp_path / "data"))
     nowhere = store.open(where)
     case = keep(nowhere, conversation())
     nowhere.keep_report(case, report())

@@ -20,6 +20,9 @@ from chat_app.records import Claim, Presence
 
 __all__ = ["lengths", "normal_form", "read"]
 
+# The time of the rules grows with the square of a sentence.
+LONGEST = 2000
+
 # Places that say little: they give way to any other.
 _VAGUE = (WHOLE, "lobe", "lymph node", "bone", "soft tissue", "nipple")
 
@@ -27,8 +30,11 @@ _VAGUE = (WHOLE, "lobe", "lymph node", "bone", "soft tissue", "nipple")
 def read(sentence: str) -> tuple[Claim, ...]:
     """What one sentence claims, in the order it is said; the same thing said twice is one claim.
 
-    History, clinical questions, advice, conditions, and denials of new or other findings only claim nothing.
+    History, clinical questions, advice, conditions, and denials of new or other findings only claim nothing,
+    nor does what is longer than any sentence of a report.
     """
+    if len(sentence) > LONGEST:
+        return ()
     found = (claim for clause in clauses(sentence) for claim in _claims(clause))
     return tuple(dict.fromkeys(found))
 
