@@ -77,7 +77,9 @@ def _settings(root: Path, folder: Path, port: int) -> dict[str, object]:
 
 def _environment(root: Path) -> dict[str, str]:
     libraries = [str(path) for path in (root / "usr/lib").glob("*-linux-gnu")] + [str(root / "usr/lib")]
-    dictionary = next((root / "usr/share").glob("libdcmtk*/dicom.dic"))
+    # What was installed here already, as dcmtk's library may be, was not unpacked with the rest.
+    shares = (root / "usr/share", Path("/usr/share"))
+    dictionary = next(path for share in shares for path in share.glob("libdcmtk*/dicom.dic"))
     return os.environ | {"LD_LIBRARY_PATH": ":".join(libraries), "DCMDICTPATH": str(dictionary)}
 
 
