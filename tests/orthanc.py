@@ -77,10 +77,16 @@ def _settings(root: Path, folder: Path, port: int) -> dict[str, object]:
 
 def _environment(root: Path) -> dict[str, str]:
     libraries = [str(path) for path in (root / "usr/lib").glob("*-linux-gnu")] + [str(root / "usr/lib")]
-    # What was installed here already, as dcmtk's library may be, was not unpacked with the rest.
-    shares = (root / "usr/share", Path("/usr/share"))
-    dictionary = next(path for share in shares for path in share.glob("libdcmtk*/dicom.dic"))
+    unpacked = (root / "usr/share").glob("libdcmtk*/dicom.dic")
+    dictionary = next(unpacked, None) or _dictionary()
     return os.environ | {"LD_LIBRARY_PATH": ":".join(libraries), "DCMDICTPATH": str(dictionary)}
+
+
+def _dictionary() -> Path:
+    """That of dcmtk's library where it is installed: then it was not unpacked with the rest."""
+    command = ["dpkg-query", "--search", "*/dicom.dic"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return Path(found.splitlines()[0].partition(": ")[2])
 
 
 def _wait(server: Orthanc, process: subprocess.Popen[bytes]) -> None:

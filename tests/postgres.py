@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-BINARIES = Path("/usr/lib/postgresql")
 STRANGER = "nobody"  # PostgreSQL refuses to run as root
 SECONDS = 60
 
@@ -41,7 +40,10 @@ def running() -> Iterator[str]:
 
 
 def _programs() -> Path:
-    found = sorted(BINARIES.glob("*/bin/initdb")) if BINARIES.is_dir() else []
+    """Where PostgreSQL's programs are: Debian keeps them off the path, and is asked."""
+    command = ["dpkg-query", "--search", "*/bin/initdb"]
+    asked = subprocess.run(command, capture_output=True, text=True) if shutil.which(command[0]) else None
+    found = sorted(Path(line.partition(": ")[2]) for line in asked.stdout.splitlines()) if asked else []
     on_path = shutil.which("initdb")
     if not found and not on_path:
         pytest.skip("no PostgreSQL is installed here (Debian's package postgresql)")
