@@ -238,8 +238,9 @@ def test_markdown_keeps_words_and_drops_marks() -> None:
     assert {(each.title, each.licence) for each in found} == {("Notes", "CC0")}
 
 
-def test_rows_keep_what_they_state_but_no_path() -> None:
-    row = {"text": SAID, "title": "T", "section": "S", "source": "/home/ann/notes/a.pdf", "licence": "CC0"}
+def test_rows_keep_what_they_state_but_no_path(tmp_path: Path) -> None:
+    source = str(tmp_path / "notes" / "a.pdf")
+    row = {"text": SAID, "title": "T", "section": "S", "source": source, "licence": "CC0"}
     (passage,) = passages(read(".jsonl", json.dumps(row).encode()), "rows.jsonl")
     assert (passage.title, passage.section, passage.source, passage.licence) == ("T", "S", "a.pdf", "CC0")
 
