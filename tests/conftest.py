@@ -122,3 +122,20 @@ def _dataset(pixels: np.ndarray[Any, Any], tags: dict[str, Any]) -> FileDataset:
         else:
             setattr(dataset, keyword, value)
     return dataset
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Settings:
+    """Settings that keep cases in a folder of this test alone."""
+    return Settings(data=str(tmp_path / "data"))
+
+
+@pytest.fixture
+def kept(where: Settings) -> Iterator[Any]:
+    """An open store, as `where` says."""
+    from chat_app import store
+
+    opened = store.open(where)
+    assert not isinstance(opened, store.Ephemeral)
+    yield opened
+    opened.close()

@@ -32,6 +32,7 @@ from chat_app.records import (
     View,
     Window,
 )
+from chat_app.settings import Settings
 from chat_app.store import Store
 
 ME, OTHER = "reader-1", "reader-2"
@@ -160,7 +161,7 @@ class Stacked:
         return picture(self, self.frame(number), name, number, look, "5" * 64, ("Of the whole.",), described)
 
     def reformat(self, plane: str) -> Any:
-        raise NotImplementedError
+        raise InputError("These frames are no volume and cannot be cut otherwise.")
 
 
 def stacked(frames: int = 5, damaged: int = 0) -> Image:
@@ -176,3 +177,8 @@ def keep(kept: Store, said: Conversation, owner: str = ME) -> str:
     for number, each in enumerate(said.turns):
         kept.keep_turn(case, number, each)
     return case
+
+
+def files(where: Settings) -> bytes:
+    """All bytes of the store, its log among them."""
+    return b"".join(path.read_bytes() for path in sorted(where.folder.iterdir()))

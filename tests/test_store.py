@@ -6,7 +6,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from identifiers import SEEDS, saved, seeded
-from keeping import ME, OTHER, Stacked, conversation, image, keep, report, same, stacked, turn
+from keeping import ME, OTHER, Stacked, conversation, files, image, keep, report, same, stacked, turn
 
 from chat_app import imaging, store
 from chat_app.errors import InputError, SetupError
@@ -24,25 +23,6 @@ from chat_app.settings import Settings
 from chat_app.store import arrays, database
 from chat_app.store.cases import Cases
 from chat_app.store.tables import Table
-
-
-@pytest.fixture
-def where(tmp_path: Path) -> Settings:
-    return Settings(data=str(tmp_path / "data"))
-
-
-@pytest.fixture
-def kept(where: Settings) -> Iterator[Cases]:
-    opened = store.open(where)
-    assert isinstance(opened, Cases)
-    yield opened
-    opened.close()
-
-
-def files(where: Settings) -> bytes:
-    """All bytes of the store, its log among them."""
-    return b"".join(path.read_bytes() for path in sorted(where.folder.iterdir()))
-
 
 # What was kept comes back
 

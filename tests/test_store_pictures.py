@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
-from keeping import ME, Stacked, conversation, image, keep, same, stacked
+from keeping import ME, Stacked, conversation, files, image, keep, same, stacked
 
-from chat_app import imaging, store, subject
+from chat_app import imaging, subject
 from chat_app.errors import InputError, SetupError
 from chat_app.imaging.burned import Masked
 from chat_app.imaging.geometry import Grid
@@ -22,25 +21,6 @@ from chat_app.records import Box, Conversation, Study
 from chat_app.settings import Settings
 from chat_app.store import arrays, cases, database, forms, pictures
 from chat_app.store.cases import Cases
-
-
-@pytest.fixture
-def where(tmp_path: Path) -> Settings:
-    return Settings(data=str(tmp_path / "data"))
-
-
-@pytest.fixture
-def kept(where: Settings) -> Iterator[Cases]:
-    opened = store.open(where)
-    assert isinstance(opened, Cases)
-    yield opened
-    opened.close()
-
-
-def files(where: Settings) -> bytes:
-    """All bytes of the store, its log among them."""
-    return b"".join(path.read_bytes() for path in sorted(where.folder.iterdir()))
-
 
 # Stacks
 
