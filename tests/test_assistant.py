@@ -210,6 +210,20 @@ def test_an_impression_is_worded_anew_by_a_model_that_was_not_taught_its_words(
     assert "Make it short." in scripted.history[-1][-1].text
 
 
+def test_a_wording_is_asked_about_one_picture_of_a_model_that_takes_one(
+    scripted: Scripted, settings: Settings
+) -> None:
+    here, talk = assistant(scripted, settings), conversation("image 1", "image 2")
+    scripted.enqueue("Opacity.", "Opacity.", "There is an opacity.", "There is an opacity.", "Opacity.")
+    *_, report = here.draft(talk, "general")
+    assert isinstance(report, Report)
+    here.card = replace(here.card, taught=False)
+    asked = len(scripted.history)
+    here.reword(talk, report, "Make it short.")
+    assert len(scripted.history) == asked + 1
+    assert sum(block["type"] != "text" for block in scripted.history[-1][-1].content) == 1
+
+
 def test_a_template_for_something_else_is_refused(scripted: Scripted, settings: Settings) -> None:
     talk = Conversation().with_image(image(modality="MR", body_part="BRAIN"))
     with pytest.raises(InputError, match="Choose another template"):

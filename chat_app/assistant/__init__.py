@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from chat_app import __version__, prompts, subject
 from chat_app.assistant.drafting import Drafting
 from chat_app.assistant.speaker import PROMPT, Speaker, Spoken
-from chat_app.errors import BadQuestion, InputError
+from chat_app.errors import BadQuestion, InputError, ModelError
 from chat_app.imaging.view import chosen
 from chat_app.models import cards
 from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Waiting
@@ -171,15 +171,19 @@ class Assistant:
         Raises:
             InputError: the model was taught its wordings, the impression is empty, what came says more than
                 it did, or nobody agreed to send it to the model's server.
-            ModelError: the model could not answer.
+            ModelError: the model could not answer, or not to the end.
         """
         self._check_host(conversation)
         if self.card.taught:
             raise InputError(f"{self.card.name} has its own wordings only: edit the lines by hand.")
         question = correct.ask(report, manner)
-        spoken = Spoken(self._about(conversation, "", report.images), self._adapter(adapter))
+        names = self._about(conversation, "", report.images)
+        # The words are in the question: one look is enough for a model that takes one picture at a time.
+        spoken = Spoken(self._groups(names)[0], self._adapter(adapter))
         for _ in self._speaker.speak(conversation.before(0), question, spoken, 0, None):
             pass
+        if spoken.cut:
+            raise ModelError("The model's wording breaks off at its longest length: edit the lines by hand.")
         return correct.reworded(report, spoken.text)
 
     def _check(self, question: str) -> None:
