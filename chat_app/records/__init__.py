@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chat_app.records.conversation import Answer, Conversation, Turn, Waiting
 from chat_app.records.models import ModelId
-from chat_app.records.passages import Passage
+from chat_app.records.passages import Citation, Passage
 from chat_app.records.pictures import (
     NAME,
     Box,
@@ -43,6 +43,7 @@ __all__ = [
     "Answer",
     "Box",
     "Category",
+    "Citation",
     "Claim",
     "Contract",
     "Conversation",

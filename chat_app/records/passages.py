@@ -1,4 +1,4 @@
-"""A passage of a document that may be cited, as a frozen record."""
+"""A passage of a document that may be cited, and a citation of one, as frozen records."""
 
 from __future__ import annotations
 
@@ -28,3 +28,19 @@ class Passage:
         page = f"page {self.page}" if self.page else ""
         source = self.source if self.source != self.title else ""
         return ", ".join(filter(None, (self.title, self.section, page, source)))
+
+
+@dataclass(frozen=True)
+class Citation:
+    """What one sentence of an answer says that a passage says, and whether it does.
+
+    number: of the passage as the answer writes it, "[1]" is the first given. sentence: of the answer, without
+    the numbers. passage: its id, "" when no such passage was given. is_supported: its words bear the sentence
+    out. quote: the words of the passage that come nearest, "" where none do.
+    """
+
+    number: int
+    sentence: str
+    passage: str
+    is_supported: bool
+    quote: str = ""
