@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 
 import chat_app
+from chat_app.grounding.tokens import SUBJECTLESS, WORD, tokens
 from chat_app.retrieval import search
 from chat_app.retrieval.index import index
 from chat_app.retrieval.search import Found, Searcher, chosen
-from chat_app.retrieval.tokens import SUBJECTLESS, WORD, tokens
 from chat_app.settings import Settings
 
 RESULT = Path(__file__).parent / "results" / "rules" / "retrieval.json"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chat_app.errors import BadQuestion, InputError, SetupError
+from chat_app.grounding.tokens import tokens
 from chat_app.records import Passage
 from chat_app.retrieval import corpus, parsers, search
 from chat_app.retrieval.blocks import Block
@@ -18,7 +19,6 @@ from chat_app.retrieval.cut import LEAST, MOST, passages
 from chat_app.retrieval.index import index
 from chat_app.retrieval.scrub import scrubbed
 from chat_app.retrieval.search import FLOOR, GAP, Found, chosen
-from chat_app.retrieval.tokens import tokens
 from chat_app.settings import Settings
 
 ORGANS = ("liver", "spleen", "kidney", "pancreas", "thyroid", "bladder")

@@ -24,7 +24,7 @@ ONLY_NUMBERS = re.compile(r"(?:\s*\[\d+\][.,]?)+")
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences of a text, stripped, in order; box numbers that stand alone join the sentence before."""
     found: list[str] = []
-    for start, end in _spans(text):
+    for start, end in spans(text):
         sentence = text[start:end].strip()
         if found and ONLY_NUMBERS.fullmatch(sentence):
             found[-1] += f" {sentence}"
@@ -35,7 +35,7 @@ def sentences(text: str) -> tuple[str, ...]:
 
 def unfinished(text: str) -> str:
     """What stands after the last complete sentence: the sentence being written when the text breaks off."""
-    *_, (start, end) = _spans(text)
+    *_, (start, end) = spans(text)
     return text[start:end]
 
 
@@ -83,7 +83,8 @@ def _said(sentence: str, boxes: Sequence[Box], images: Sequence[str]) -> Stateme
     return Statement(sentence, Source.SEEN, f"seen in {listed(names)}", shown)
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """From and to of each sentence, the white space after it included."""
     start = 0
     for end in END.finditer(text):
         if _ends(text[start : end.start()], end.group(), text[end.end() : end.end() + 1]):

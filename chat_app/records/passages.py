@@ -32,11 +32,11 @@ class Passage:
 
 @dataclass(frozen=True)
 class Citation:
-    """What one sentence of an answer says that a passage says, and whether it does.
+    """What a sentence of an answer, or a part of one, says that a passage says, and whether it does.
 
-    number: of the passage as the answer writes it, "[1]" is the first given. sentence: of the answer, without
-    the numbers. passage: its id, "" when no such passage was given. is_supported: its words bear the sentence
-    out. quote: the words of the passage that come nearest, "" where none do.
+    number: of the passage as the answer writes it, "[P1]" is the first given. sentence: what is cited for,
+    without the numbers. passage: its id, "" when no such passage was given. is_supported: its words bear the
+    sentence out. quote: the words of the passage that come nearest, "" where none do.
     """
 
     number: int

@@ -21,10 +21,10 @@ import numpy as np
 
 from chat_app import private
 from chat_app.errors import BadQuestion, InputError, SetupError
+from chat_app.grounding.tokens import tokens
 from chat_app.records import Passage
 from chat_app.retrieval import MISSING, corpus
 from chat_app.retrieval.corpus import Corpus
-from chat_app.retrieval.tokens import tokens
 from chat_app.settings import Settings
 
 # Both constants were chosen on the development half of MedQuAD: see docs/retrieval.md.

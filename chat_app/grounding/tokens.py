@@ -1,12 +1,13 @@
-"""How text becomes the words that are searched: lower case, letters and digits, plurals made singular.
+"""How text becomes the words that are searched and compared: lower case, letters and digits, singular.
 
-One rule for passages and questions. Plurals go by Harman's S-stemmer (How effective is suffixing?, JASIS
-1991); docs/retrieval.md says what it was measured to be worth. Words without a subject are not searched.
+One rule for passages, questions and answers. Plurals go by Harman's S-stemmer (How effective is suffixing?,
+JASIS 1991); docs/retrieval.md says what it was measured to be worth. Words without a subject are left out.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 WORD = re.compile(r"[^\W_]+")
@@ -21,7 +22,14 @@ SUBJECTLESS = frozenset({
 
 def tokens(text: str) -> list[str]:
     """The searched words of a text, in order."""
-    return [_singular(word) for word in WORD.findall(text.lower()) if word not in SUBJECTLESS]
+    return [word for word, _ in placed(text)]
+
+
+def placed(text: str) -> Iterator[tuple[str, int]]:
+    """The same, each with where it starts."""
+    for match in WORD.finditer(text.lower()):
+        if match.group() not in SUBJECTLESS:
+            yield _singular(match.group()), match.start()
 
 
 @cache
