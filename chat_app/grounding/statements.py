@@ -18,11 +18,12 @@ COUNTS = re.compile(r"(?:^|[\s(])(?:no|fig|figs|max|min|vol|ca)\.$", re.IGNORECA
 LISTED = re.compile(r"(?:^|\n)\s*\d{1,2}\.$")
 
 NUMBER = re.compile(r"\[(\d+)\]")
-ONLY_NUMBERS = re.compile(r"(?:\s*\[\d+\][.,]?)+")
+# "[P1]" is a passage (citations.py).
+ONLY_NUMBERS = re.compile(r"(?:\s*\[P?\d+\][.,]?)+")
 
 
 def sentences(text: str) -> tuple[str, ...]:
-    """The sentences of a text, stripped, in order; box numbers that stand alone join the sentence before."""
+    """The sentences of a text, stripped, in order; numbers that stand alone join the sentence before."""
     found: list[str] = []
     for start, end in spans(text):
         sentence = text[start:end].strip()
