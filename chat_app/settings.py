@@ -25,6 +25,7 @@ class Settings:
     dtype: how the weights are held, "" to let the machine decide. context: most tokens of a conversation, 0
     for as many as the model's card says. adapter: the one in use unless another is
     chosen, "" for none; adapters: the folder they lie in, "" for the one that comes with Lightbox.
+    corpora: documents that answers are given passages of, names with commas between, "" for none.
     api_key: what a model's server asks for. cache_mb: most megabytes kept of conversations read before.
     seed, temperature: 0 is greedy. host, port: where the page listens.
     upload_mb: largest file taken. question_characters: longest question taken.
@@ -41,6 +42,7 @@ class Settings:
     context: int = 0
     adapter: str = ""
     adapters: str = ""
+    corpora: str = ""
     api_key: str = field(default="", repr=False)
     cache_mb: int = 3072
     seed: int = 0
@@ -63,6 +65,11 @@ class Settings:
     def folder(self) -> Path:
         """Where this installation keeps what it keeps; whether it is there is not asked."""
         return Path(self.data) if self.data else platformdirs.user_data_path("lightbox", appauthor=False)
+
+    @property
+    def corpus_names(self) -> tuple[str, ...]:
+        """The corpora by their names."""
+        return tuple(filter(None, (name.strip() for name in self.corpora.split(","))))
 
     @property
     def is_ephemeral(self) -> bool:

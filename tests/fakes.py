@@ -96,6 +96,7 @@ class Echo:
         images: Sequence[str] = (),
         region: Box | None = None,
         adapter: str | None = None,
+        corpora: Sequence[str] | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[str | Waiting | Answer]:
         self.spoken.append(adapter)

@@ -45,6 +45,7 @@ SETTINGS = {
     "context": "most tokens of a conversation; 0 is as many as the model's card says",
     "adapter": "LoRA adapter to answer with; none by default",
     "adapters": "folder of adapters; by default the one beside Lightbox",
+    "corpora": "documents that answers are given passages of, names with commas between; none by default",
     "api_key": "what the model's server asks for; taken from the environment only",
     "cache_mb": "most megabytes kept of conversations that were read before",
     "seed": "of what is random while answering",

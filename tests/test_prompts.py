@@ -72,7 +72,7 @@ def test_missing_and_unknown_names_are_refused(
 
 @pytest.mark.parametrize("name", ["nothing", "../secret", "/etc/passwd", "", "*", "reports/general"])
 def test_only_prompts_that_exist_can_be_named(name: str) -> None:
-    with pytest.raises(SetupError, match="known are answer, brief, point, region, reword, section"):
+    with pytest.raises(SetupError, match="known are answer, brief, passages, point, region, reword, section"):
         prompts.render(name)
 
 

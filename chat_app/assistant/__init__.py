@@ -12,9 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chat_app import __version__, prompts, subject
+from chat_app.assistant.basis import Basis, found, resting
 from chat_app.assistant.drafting import Drafting
 from chat_app.assistant.speaker import PROMPT, Speaker, Spoken
 from chat_app.errors import BadQuestion, InputError, ModelError
+from chat_app.grounding import trust
 from chat_app.imaging.view import chosen
 from chat_app.models import cards
 from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Waiting
@@ -72,6 +74,7 @@ class Assistant:
         images: Sequence[str] = (),
         region: Box | None = None,
         adapter: str | None = None,
+        corpora: Sequence[str] | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[str | Waiting | Answer]:
         """Pieces of readable text as they come, then one Answer.
@@ -79,14 +82,17 @@ class Assistant:
         Whenever the model makes one wait, Waiting comes, again and again.
 
         adapter: which one the model speaks with, "" for none; that of the settings unless it is given.
+        corpora: in which documents passages are looked for, likewise. Where the model is unsure with them, it
+        is asked once more without, and what it then says otherwise is said.
         images: names of the pictures, or of slices of them ("image 1, slice 5"), that came with the question.
         Those it names itself win; without any it is about those of the turn before. A model that takes one
         picture at a time looks at each in turn. region: what the user drew on one of them and asks about.
 
         Raises:
             InputError: there is no picture, or no such one, or a person has to look at it first, or the
-                question is empty or too long, or nobody agreed to send it to the model's server.
-            SetupError: there is no such adapter for this model.
+                question is empty or too long, or nobody agreed to send it to the model's server, or there is
+                no such corpus.
+            SetupError: there is no such adapter for this model, or documents cannot be searched here.
             ModelError: the model could not answer.
         """
         self._check(question)
@@ -96,7 +102,28 @@ class Assistant:
         names = self._about(conversation, question, images)
         subject.check_region(conversation, region, names)
         began = time.perf_counter()
-        spoken: list[Spoken] = []
+        basis = self._basis(conversation, question, names, corpora)
+        asked = question if self.card.taught else basis.asked
+        spoken, bare = list[Spoken](), list[Spoken]()
+        yield from self._passes(conversation, asked, names, spoken, adapter, stop, region)
+        if asked != question and trust.is_unsure(spoken[0].logprobs) and not spoken[-1].stopped:
+            pieces = self._passes(conversation, question, names, bare, adapter, stop, region)
+            yield from (piece for piece in pieces if isinstance(piece, Waiting))
+        answer = self._answer(conversation, question, spoken, names, time.perf_counter() - began)
+        words = "" if any(each.stopped for each in bare) else "\n".join(each.text for each in bare)
+        yield resting(answer, basis, unread=self.card.taught, bare=words)
+
+    def _passes(
+        self,
+        conversation: Conversation,
+        question: str,
+        names: tuple[str, ...],
+        spoken: list[Spoken],
+        adapter: str | None,
+        stop: threading.Event | None,
+        region: Box | None,
+    ) -> Iterator[str | Waiting]:
+        """One pass of the model over each group of pictures, collected in `spoken`, until one is stopped."""
         for group in self._groups(names):
             yield from self._heading(group, names, spoken)
             found = sum(len(s.boxes) for s in spoken)
@@ -104,7 +131,17 @@ class Assistant:
             yield from self._speaker.speak(conversation, question, spoken[-1], found, stop, region)
             if spoken[-1].stopped:
                 break
-        yield self._answer(conversation, question, spoken, names, time.perf_counter() - began)
+
+    def _basis(
+        self, conversation: Conversation, question: str, names: Sequence[str], corpora: Sequence[str] | None
+    ) -> Basis:
+        """What the documents hold for the question, as far as the model has room for it."""
+        chosen = self.settings.corpus_names if corpora is None else corpora
+        pictures = [conversation.study.named(name) for name in names]
+        basis = found(question, conversation, pictures, chosen, self.settings)
+        self.load()
+        assert self._model is not None
+        return basis.fitting(self._model.get_num_tokens, self.card.contract.context)
 
     def draft(
         self,
@@ -199,8 +236,8 @@ class Assistant:
         host = self.card.host
         if host and host not in conversation.agreed:
             raise InputError(
-                f"This model answers on {host}: agree that the pictures, without what their files say of "
-                "the patient, and every word typed are sent there."
+                f"This model answers on {host}: agree that the pictures, without what their files say of the "
+                "patient, every word typed, and what is found in your documents for it are sent there."
             )
 
     def _adapter(self, asked: str | None) -> str:
@@ -224,9 +261,7 @@ class Assistant:
     def _groups(self, names: tuple[str, ...]) -> list[tuple[str, ...]]:
         return [(name,) for name in names] if self.card.contract.most_images == 1 else [names]
 
-    def _heading(
-        self, group: tuple[str, ...], names: tuple[str, ...], spoken: list[Spoken]
-    ) -> Iterator[str]:
+    def _heading(self, group: tuple[str, ...], names: tuple[str, ...], spoken: list[Spoken]) -> Iterator[str]:
         if len(group) < len(names):
             yield f"{chr(10) if spoken else ''}{group[0].capitalize()}: "
 

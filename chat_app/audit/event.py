@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from chat_app import __version__
@@ -37,8 +37,9 @@ class Event:
     """What was done to a case, and with what.
 
     case: its random number. weights: the hash of the model's. prompt: name and version of what it was told.
-    images: SHA-256 of the files. output: SHA-256 of what was answered or written. form: of an export. report:
-    version of the report, 0 for none. size: bytes cut off by mending, else 0.
+    images: SHA-256 of the files. passages: hashes of those of a document that were found for a question.
+    output: SHA-256 of what was answered or written. form: of an export. report: version of the report, 0 for
+    none. size: bytes cut off by mending, else 0.
     """
 
     action: Action
@@ -53,6 +54,7 @@ class Event:
     form: str = ""
     report: int = 0
     size: int = 0
+    passages: tuple[str, ...] = ()
 
     @property
     def plain(self) -> Mapping[str, object]:
@@ -66,6 +68,7 @@ class Event:
             "prompt": _name(self.prompt),
             "seed": None if self.seed is None else int(self.seed),
             "images": [_hash(each) for each in self.images],
+            "passages": [_hash(each) for each in self.passages],
             "output": _hash(self.output),
             "form": _name(self.form),
             "report": int(self.report),
@@ -92,7 +95,8 @@ def asked(case: str, turn: Turn, study: Study) -> Event:
     """A question was answered about some of the study's pictures."""
     answer = turn.answer
     images = _hashes(study, (*answer.images, *turn.images))
-    return _spoken(Action.ASKED, case, answer.model, answer.prompt, answer.seed, images, answer.text)
+    event = _spoken(Action.ASKED, case, answer.model, answer.prompt, answer.seed, images, answer.text)
+    return replace(event, passages=tuple(each.id for each in answer.passages))
 
 
 def reported(action: Action, case: str, report: Report, study: Study, form: str = "") -> Event:

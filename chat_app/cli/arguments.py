@@ -64,6 +64,7 @@ def _serve(commands: Any) -> None:
     parser.add_argument("--no-browser", action="store_true", help="only say the address")
     nothing = "keep no case and no record of what was done, whatever LIGHTBOX_STORE says"
     parser.add_argument("--ephemeral", action="store_true", help=nothing)
+    _about_corpora(parser)
     _about_model(parser)
 
 
@@ -72,6 +73,7 @@ def _ask(commands: Any) -> None:
     _about_pictures(parser)
     parser.add_argument("-q", "--question", required=True, metavar="TEXT", help="what to ask")
     parser.add_argument("--json", action="store_true", help="print one JSON object with everything kept")
+    _about_corpora(parser)
     _about_model(parser)
     _agreed(parser)
 
@@ -346,6 +348,11 @@ def _about_data(
     parser: argparse.ArgumentParser, says: str = "labelled pictures: a folder a set, each with records.jsonl"
 ) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help=says)
+
+
+def _about_corpora(parser: argparse.ArgumentParser) -> None:
+    which = "documents that answers are given passages of, names with commas between (see: lightbox index)"
+    parser.add_argument("--corpora", metavar="NAMES", help=which)
 
 
 def _about_server(parser: argparse.ArgumentParser) -> None:

@@ -263,8 +263,8 @@ def merge(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace, **others: Any) -> settings.Settings:
     """What the command was called with, over the environment."""
-    typed = ("model", "weights", "dtype", "adapter")
-    return settings.load({**{name: getattr(options, name) for name in typed}, **others})
+    typed = ("model", "weights", "dtype", "adapter", "corpora")
+    return settings.load({**{name: getattr(options, name, None) for name in typed}, **others})
 
 
 def _agreed(options: argparse.Namespace, chosen: settings.Settings) -> tuple[str, ...]:
@@ -333,7 +333,8 @@ def _readable(answer: Answer) -> str:
     boxes = [f"[{number}] {_place(box)}" for number, box in enumerate(answer.boxes, 1)]
     cautions = [f"Warning: {warning}" for warning in answer.warnings]
     speaker = ": ".join(filter(None, (answer.model.speaker, answer.model.label)))
-    return "\n".join([answer.text, *boxes, *cautions, f"({speaker})"])
+    passages = [f"\n[P{number}] {each.place}\n{each.text}" for number, each in enumerate(answer.passages, 1)]
+    return "\n".join([answer.text, *boxes, *cautions, f"({speaker})", *passages])
 
 
 def _json(form: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from chat_app.records.models import ModelId
+from chat_app.records.passages import Citation, Passage
 from chat_app.records.pictures import Box, Image, Study, View
 from chat_app.records.report import Statement
 
@@ -26,7 +27,10 @@ class Answer:
     images: the names of the pictures it is about. asked: the question as the model read it, where that is
     more than the user's own words. logprobs: natural log-probability of each generated token, in order.
     stopped: the user cut it short. next: what might be asked now.
-    fullness: share of the model's context in use, 0 to 1, for the meter.
+    fullness: share of the model's context in use, 0 to 1, for the meter. corpora: the documents that were
+    searched for it; passages: what was found there, "[P1]" is passages[0]; citations: every one in the text,
+    checked. unread: the passages are for the reader, the model was not given them. without: what the model
+    says without the passages, where it was unsure with them and says otherwise.
     """
 
     text: str
@@ -45,6 +49,11 @@ class Answer:
     images: tuple[str, ...] = ()
     asked: str = ""
     next: tuple[str, ...] = ()
+    corpora: tuple[str, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    unread: bool = False
+    without: str = ""
 
 
 @dataclass(frozen=True, eq=False)

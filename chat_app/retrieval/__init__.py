@@ -6,4 +6,13 @@ text, never an instruction, and it does not know whether the text is right.
 
 from __future__ import annotations
 
+from chat_app.settings import Settings
+
+FOLDER, CORPORA = "passages", "corpora"
 MISSING = "Documents are read and searched by an extra: run pip install 'lightbox-chat[retrieval]'."
+
+
+def corpora(settings: Settings) -> tuple[str, ...]:
+    """The names of the corpora that are there, sorted."""
+    folder = settings.folder / FOLDER / CORPORA
+    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ()

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from chat_app import retrieval
 from chat_app.records import Answer, Box, Conversation, Turn, Waiting
 from chat_app.ui import caution, consent
 from chat_app.ui.desk import Desk, whose
+from chat_app.ui.evidence import linked
 from chat_app.ui.faults import told
 from chat_app.ui.keeping import Keeper
 from chat_app.ui.loading import Loading
-from chat_app.ui.words import placed, sources, spoken
+from chat_app.ui.words import placed, spoken
 
 if TYPE_CHECKING:
     from chat_app.assistant import Assistant
@@ -64,13 +66,9 @@ class Pane:
             elem_id="question",
         )
         self.adapter = gr.Dropdown([], label="Adapter", visible=False, elem_id="adapter")
+        self.corpora = gr.CheckboxGroup([], label="Look up in", visible=False, elem_id="corpora")
         with gr.Row():
             self.clear = gr.Button("Clear everything", size="sm", elem_id="clear")
-
-    def evidence(self) -> None:
-        """Lays out what the last answer rests on; called where it belongs on the page."""
-        with gr.Accordion("What each sentence rests on", open=False, elem_id="evidence"):
-            self.basis = gr.Markdown(latex_delimiters=[], elem_id="basis")
 
     def ask(self, desk: Desk, question: str, about: Sequence[str]) -> Iterator[Update]:
         """Streams the answer to a new question, about the slices on show and the region drawn on one."""
@@ -128,7 +126,7 @@ class Pane:
             self.about: gr.CheckboxGroup(names, value=list(self._about(desk)), visible=choose),
             self.region: self.drawn(desk),
             self.adapter: self.adapters(desk),
-            self.basis: sources(desk.answer.statements) if desk.answer else "",
+            self.corpora: self.looked_up(desk),
             **self.consent.render(desk),
             **self.caution.render(desk),
         }
@@ -139,6 +137,14 @@ class Pane:
         chosen = self.assistant.settings.adapter if desk.adapter is None else desk.adapter
         choices = [("none: the model as it came", ""), *((name, name) for name in names)]
         return gr.Dropdown(choices, value=chosen if chosen in names else "", visible=bool(names))
+
+    def looked_up(self, desk: Desk) -> gr.CheckboxGroup:
+        """Which documents there are, and in which of them passages are looked for."""
+        names = retrieval.corpora(self.assistant.settings)
+        chosen = self.assistant.settings.corpus_names if desk.corpora is None else desk.corpora
+        return gr.CheckboxGroup(
+            list(names), value=[name for name in chosen if name in names], visible=bool(names)
+        )
 
     def drawn(self, desk: Desk) -> gr.Markdown:
         """The region in words, beside the question it will go with."""
@@ -173,7 +179,13 @@ class Pane:
             earlier = desk.conversation.before(number)
             self.keeper.check(desk)
             pieces = self.assistant.ask(
-                earlier, question, images=names, region=region, adapter=desk.adapter, stop=stop
+                earlier,
+                question,
+                images=names,
+                region=region,
+                adapter=desk.adapter,
+                corpora=desk.corpora,
+                stop=stop,
             )
             shown = 0.0
             for piece in () if stop.is_set() else pieces:
@@ -199,16 +211,25 @@ class Pane:
 def messages(conversation: Conversation, question: str = "", words: str = "") -> list[dict[str, Any]]:
     """The conversation for a `gr.Chatbot`, with the turn in hand at its end.
 
-    One that renders no Markdown still renders HTML, so the words are escaped.
+    One that renders no Markdown still renders HTML, so the words are escaped. The passages under the page
+    are those of the last answer: only its citations lead anywhere.
     """
-    said = [(turn.question, spoken(turn.answer, turn.region)) for turn in conversation.turns]
+    said = [
+        (_escaped(turn.question), _escaped(spoken(turn.answer, turn.region))) for turn in conversation.turns
+    ]
+    if said and not question:
+        said[-1] = (said[-1][0], linked(said[-1][1], conversation.turns[-1].answer))
     if question:
-        said.append((question, words))
+        said.append((_escaped(question), _escaped(words)))
     return [
-        {"role": role, "content": html.escape(text, quote=False)}
+        {"role": role, "content": text}
         for pair in said
         for role, text in zip(("user", "assistant"), pair, strict=True)
     ]
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)
 
 
 def offering(said: list[dict[str, Any]], answer: Answer | None) -> list[dict[str, Any]]:

@@ -25,8 +25,9 @@ class Pane:
         with gr.Column(visible=bool(host), variant="panel", elem_id="consent") as self.strip:
             gr.Markdown(
                 f"**This model runs on another machine, {inert(host)}.** The pictures you ask about are sent "
-                "there as they are shown to the model, without what their files say of the patient; so is "
-                f"every word you type. Type no name, number or date of a patient. {inert(warning)}",
+                "there as they are shown to the model, without what their files say of the patient; so are "
+                "every word you type and the passages found for it in your documents. "
+                f"Type no name, number or date of a patient. {inert(warning)}",
                 latex_delimiters=[],
             )
             self.button = gr.Button(AGREE, size="sm", elem_id="agree")

@@ -58,7 +58,7 @@ class Desk:
     keys: places of the key images, "image 1, slice 5". region: what the next question is about.
     reads: whose boxes lie on the pictures, the last answer's or the draft's. pointed: the statement of the
     draft that is shown, as section and number, or None. proposals: changes of the draft, not made yet.
-    adapter: the one that answers, None for that of the settings.
+    adapter: the one that answers; corpora: the documents it is given passages of; None for the settings'.
     unsearched: pictures as they came, by name, in which no name was looked for yet.
     notes: what was said when files were opened. folder: where the uploads lie while pictures need them.
     leases: what the browser may fetch, by picture and cut.
@@ -81,6 +81,7 @@ class Desk:
     pointed: marks.Place | None = None
     proposals: tuple[Proposal, ...] = ()
     adapter: str | None = None
+    corpora: tuple[str, ...] | None = None
     unsearched: dict[str, Image] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     folder: tempfile.TemporaryDirectory[str] | None = None

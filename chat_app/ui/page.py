@@ -24,7 +24,7 @@ from chat_app import imaging
 from chat_app.dicomweb import Server
 from chat_app.errors import SetupError
 from chat_app.settings import Settings
-from chat_app.ui import chat, earlier, examples, hand, intake, keeping, look, picker, report, viewer
+from chat_app.ui import chat, earlier, evidence, examples, hand, intake, keeping, look, picker, report, viewer
 from chat_app.ui.desk import Desk
 from chat_app.ui.faults import Blocks, told
 from chat_app.ui.loading import Loading
@@ -163,7 +163,7 @@ class Page:
                 self.earlier = earlier.Pane(self.keeper, self.render, self.close)
             with gr.Column(scale=6, min_width=340):
                 self.chat = chat.Pane(self.assistant, self.loading, self.keeper)
-                self.chat.evidence()
+                self.evidence = evidence.Pane()
                 self.viewer.seen()
             with gr.Column(scale=5, min_width=320, elem_id="draft-column"):
                 self.report = report.Pane(self.assistant, self.loading, self.keeper)
@@ -172,7 +172,7 @@ class Page:
 
     def render(self, desk: Desk) -> Update:
         """The whole page as this desk has it."""
-        panes = (self.viewer, self.intake, self.picker, self.chat, self.report)
+        panes = (self.viewer, self.intake, self.picker, self.chat, self.evidence, self.report)
         parts = (pane.render(desk) for pane in panes)
         return functools.reduce(operator.or_, parts, {self.desk: desk, **self.earlier.current(desk)})
 
@@ -233,6 +233,9 @@ class Page:
     def speak(self, desk: Desk, adapter: str) -> None:
         desk.adapter = adapter
 
+    def look_up(self, desk: Desk, corpora: Sequence[str]) -> None:
+        desk.corpora = tuple(corpora)
+
     def forget(self, desk: Desk) -> Update:
         """Takes back every question; the pictures and the draft stay."""
         desk.halt("answer")
@@ -266,7 +269,13 @@ class Page:
 
     def answered(self, desk: Desk) -> Update:
         """All that an answer changes beside the conversation, once it has come."""
-        panes = (self.earlier.current, self.chat.around, self.viewer.render, self.report.written)
+        panes = (
+            self.earlier.current,
+            self.chat.around,
+            self.evidence.render,
+            self.viewer.render,
+            self.report.written,
+        )
         return functools.reduce(operator.or_, (part(desk) for part in panes), {self.desk: desk})
 
     def retry(self, desk: Desk, data: gr.RetryData) -> Iterator[Update]:
@@ -276,7 +285,7 @@ class Page:
         yield from self.chat.again(desk, _message(data), str(data.value))
 
     def undo(self, desk: Desk, data: gr.UndoData) -> Update:
-        return self.chat.undo(desk, _message(data)) | self.viewer.render(desk)
+        return self.chat.undo(desk, _message(data)) | self.evidence.render(desk) | self.viewer.render(desk)
 
     def _wire_pictures(self) -> None:
         whole, desk, pane = self.whole, self.desk, self.intake
@@ -313,6 +322,7 @@ class Page:
         pane.chatbot.undo(self.undo, desk, parts, **QUIET)
         pane.box.stop(pane.stop, desk, None, queue=False, **QUIET)
         pane.adapter.input(self.speak, [desk, pane.adapter], None, queue=False, **QUIET)
+        pane.corpora.input(self.look_up, [desk, pane.corpora], None, queue=False, **QUIET)
         pane.consent.button.click(pane.consent.agree, desk, pane.consent.strip, queue=False, **QUIET)
         pane.chatbot.clear(self.forget, desk, parts, **QUIET)
         pane.clear.click(self.clear, desk, self.whole, queue=False, api_name="clear", **SOFT)
