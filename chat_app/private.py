@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from chat_app.errors import SetupError
+from filelock import FileLock, Timeout
+
+from chat_app.errors import InputError, SetupError
 
 OWNER = stat.S_IRUSR | stat.S_IWUSR
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -48,6 +50,20 @@ def replace(path: Path, content: bytes) -> None:
     """Puts this content into the file, in one step. Raises SetupError, as `ensure` does."""
     with _writing(), _fresh(path, content) as fresh:
         os.replace(fresh, path)
+
+
+@contextmanager
+def alone(path: Path, busy: str) -> Iterator[None]:
+    """Nobody else holds the lock of this file meanwhile; raises InputError with those words when they do."""
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(busy) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

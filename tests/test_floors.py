@@ -48,13 +48,14 @@ HEAVY_ROOMS = ("models/local/", "models/fit.py", "models/nano/", "training/", "e
 
 # The ways between rooms of one floor: the command line starts the page and prints what the doctor found;
 # a report is made of statements; an adapter's figures have evaluation's intervals; report templates are found
-# among the prompts.
+# among the prompts; past cases are read from labelled pictures too.
 NEIGHBOURS = {
     ("cli", "ui"),
     ("cli", "doctor"),
     ("reports", "grounding"),
     ("training", "evaluation"),
     ("prompts", "templates"),
+    ("retrieval", "data"),
 }
 
 

@@ -15,11 +15,11 @@ from chat_app import __version__, prompts, subject
 from chat_app.assistant.basis import Basis, found, resting
 from chat_app.assistant.drafting import Drafting
 from chat_app.assistant.speaker import PROMPT, Speaker, Spoken
-from chat_app.errors import BadQuestion, InputError, ModelError
+from chat_app.errors import BadQuestion, InputError, ModelError, SetupError
 from chat_app.grounding import trust
-from chat_app.imaging.view import chosen
+from chat_app.imaging.view import chosen, look
 from chat_app.models import cards
-from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Waiting
+from chat_app.records import Answer, Box, Conversation, ModelId, Report, Section, Tower, Waiting
 from chat_app.reports import correct, review
 from chat_app.reports import draft as drafting
 from chat_app.reports.correct import Proposal
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 MOST_NEXT = 3
+TOWERLESS = "This model does not compare pictures: choose nano, or one whose weights are on this machine."
 
 
 class Assistant:
@@ -60,6 +61,24 @@ class Assistant:
         """The names of the adapters that the loaded model can speak with; none before it is loaded."""
         listed = getattr(self._model, "adapters", None)
         return listed() if listed else ()
+
+    @property
+    def tower(self) -> Tower:
+        """What compares pictures: the vision tower of the model, which is brought into memory for it.
+
+        Raises:
+            SetupError: the model runs elsewhere, or has none.
+        """
+        self.load()
+        features, contract = getattr(self._model, "features", None), self.card.contract
+        if features is None:
+            raise SetupError(TOWERLESS)
+        identity = f"{self._id.sha256} {self._id.dtype}".strip()
+        return Tower(
+            identity,
+            look=lambda images: features([look(image, contract) for image in images]),
+            floor=getattr(self._model, "floor", 0.0),
+        )
 
     def forget(self, owner: str) -> None:
         """Drops what the model keeps of the conversations of this owner, whose session has ended."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_app import __version__
-from chat_app.cli import data, keeping, passages, reporting, training, verbs
+from chat_app.cli import data, keeping, library, passages, reporting, training, verbs
 from chat_app.training.lora.options import Options
 
 EPILOG = (
@@ -16,6 +16,8 @@ EPILOG = (
 )
 SUITES = Path(__file__).parents[1] / "evaluation" / "suites"
 
+FRAME = "of a picture that holds several, from 1"
+LOOKED = "you have looked: no name is burnt into the pictures"
 NUMBERS = {
     "epochs": "how often each picture is seen",
     "steps": "stop after so many steps instead; 0 is by epochs",
@@ -38,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"lightbox {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     reading = (_serve, _ask, _draft, _check, _sign, _export, _replay, _deidentify, _pull, _push)
-    kept = (_cases, _audit, _index, _search)
+    kept = (_cases, _audit, _index, _search, _library, _similar)
     for add in (*reading, *kept, _models, _templates, _data, _train, _evaluate, _merge, _doctor):
         add(commands)
     return top
@@ -198,6 +200,31 @@ def _search(commands: Any) -> None:
     parser.add_argument("--most", type=int, default=5, metavar="N", help=most)
 
 
+def _library(commands: Any) -> None:
+    says = "Keep past pictures with their reports to compare with, list libraries, or delete them."
+    parser = _command(commands, "library", library.library, says)
+    which = "pictures with reports beside them, or a labelled set; the library then holds what it holds"
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=which)
+    parser.add_argument("--name", help="of the library: small letters, digits, hyphens")
+    parser.add_argument("--looked", action="store_true", help=LOOKED)
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--delete", action="store_true", help="delete the library of that name")
+    instead.add_argument("--delete-case", type=int, metavar="N", help="delete one case of it, by its number")
+    _about_model(parser)
+
+
+def _similar(commands: Any) -> None:
+    says = "Find past pictures that look like this one; exit code 1 when there is none."
+    parser = _command(commands, "similar", library.similar, says)
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="picture or DICOM file")
+    parser.add_argument("--frame", type=int, metavar="N", help=FRAME)
+    which = "search this one; repeatable (default: all)"
+    parser.add_argument("--library", action="append", default=[], metavar="NAME", help=which)
+    most = "most cases shown (default: 5)"
+    parser.add_argument("--most", type=int, default=5, metavar="N", help=most)
+    _about_model(parser)
+
+
 def _models(commands: Any) -> None:
     parser = _command(commands, "models", verbs.models, "List the models that can be chosen.")
     parser.add_argument("--json", action="store_true", help="print one JSON object with all that is known")
@@ -339,9 +366,8 @@ def _doctor(commands: Any) -> None:
 def _about_pictures(parser: argparse.ArgumentParser) -> None:
     says = "picture or DICOM files, folders, zip archives"
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help=says)
-    parser.add_argument("--frame", type=int, metavar="N", help="of a picture that holds several, from 1")
-    looked = "you have looked: no name is burnt into the pictures"
-    parser.add_argument("--looked", action="store_true", help=looked)
+    parser.add_argument("--frame", type=int, metavar="N", help=FRAME)
+    parser.add_argument("--looked", action="store_true", help=LOOKED)
 
 
 def _about_data(

@@ -32,7 +32,7 @@ def serve(options: argparse.Namespace) -> int:
     from chat_app.ui import page
 
     store = settings.NOWHERE if options.ephemeral else None
-    chosen = _settings(options, host=options.host, port=options.port, store=store)
+    chosen = configured(options, host=options.host, port=options.port, store=store)
     page.serve(Assistant(chosen), chosen, opened=_say_address, open_browser=not options.no_browser)
     return 0
 
@@ -189,7 +189,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
     suite = evaluation.named(options.suite)
     _check(options, suite.TAKES)
-    chosen = _settings(options, model=options.model or suite.MODEL or None, temperature=0.0)
+    chosen = configured(options, model=options.model or suite.MODEL or None, temperature=0.0)
     held = evaluation.held(chosen)
     agreed = _agreed(options, chosen)  # before its server is so much as greeted
     result = evaluation.evaluate(
@@ -256,12 +256,12 @@ def merge(options: argparse.Namespace) -> int:
     from chat_app.models import cards
     from chat_app.models.local import export as exporting
 
-    chosen = _settings(options)
+    chosen = configured(options)
     print(exporting.export(cards.chosen(chosen), chosen, options.output, _progress))
     return 0
 
 
-def _settings(options: argparse.Namespace, **others: Any) -> settings.Settings:
+def configured(options: argparse.Namespace, **others: Any) -> settings.Settings:
     """What the command was called with, over the environment."""
     typed = ("model", "weights", "dtype", "adapter", "corpora")
     return settings.load({**{name: getattr(options, name, None) for name in typed}, **others})
@@ -295,7 +295,7 @@ def opened(options: argparse.Namespace) -> tuple[Assistant, Conversation]:
     from chat_app.models import cards
     from chat_app.records import Conversation
 
-    chosen = _settings(options)
+    chosen = configured(options)
     slices = cards.card(chosen.model).contract.slices
     limits = imaging.Limits(file_bytes=chosen.upload_mb * MEGABYTE)
     opened = imaging.study(options.images, limits=limits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chat_app.records.cases import Similar, Tower
 from chat_app.records.conversation import Answer, Conversation, Turn, Waiting
 from chat_app.records.models import ModelId
 from chat_app.records.passages import Citation, Passage
@@ -36,6 +37,7 @@ from chat_app.records.report import (
 )
 
 if TYPE_CHECKING:
+    from chat_app.records.cases import Vectors as Vectors
     from chat_app.records.pictures import Pixels as Pixels
 
 __all__ = [
@@ -60,11 +62,13 @@ __all__ = [
     "Review",
     "Section",
     "Signature",
+    "Similar",
     "Source",
     "Stack",
     "Statement",
     "Status",
     "Study",
+    "Tower",
     "Turn",
     "View",
     "Waiting",

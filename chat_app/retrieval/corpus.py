@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from chat_app import private
 from chat_app.errors import InputError, SetupError
@@ -132,15 +132,8 @@ def changing(settings: Settings) -> Iterator[None]:
     Raises:
         InputError: somebody else does.
     """
-    lock = FileLock(root(settings) / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(BUSY) from error
-    try:
+    with private.alone(root(settings) / LOCK, BUSY):
         yield
-    finally:
-        lock.release()
 
 
 def forget_searches(settings: Settings) -> None:

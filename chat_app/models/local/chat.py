@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import queue
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from jinja2 import TemplateError
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from PIL import Image as Pillow
 from pydantic import ConfigDict
 
 from chat_app.errors import ModelError
 from chat_app.models.local.decode import Row
 from chat_app.models.local.engine import FAILED, Engine
+from chat_app.models.local.prompt import Picture
 from chat_app.models.local.queue import Job
+
+if TYPE_CHECKING:
+    from chat_app.records import Vectors, View
 
 # How often somebody who waits is told so, and can stop waiting.
 BEAT_SECONDS = 0.1
@@ -34,6 +41,7 @@ class LocalModel(BaseChatModel):
     """
 
     engine: Engine
+    floor: ClassVar[float] = 0.0  # of `features`, not measured
     seed: int = 0
     temperature: float = 0.0
     max_new_tokens: int = 256
@@ -54,6 +62,20 @@ class LocalModel(BaseChatModel):
     def forget(self, owner: str) -> None:
         """Drops all that is kept of this owner's conversations."""
         self.engine.forget(owner)
+
+    def features(self, views: Sequence[View]) -> Vectors:
+        """(n, d) float32: of each picture, the mean of what the language model is given of it.
+
+        Only its vision tower and projector look, without an adapter; nothing is kept.
+
+        Raises:
+            ModelError: it could not look, or ran out of memory.
+        """
+        return np.stack([self.engine.features(self._prepared(view)) for view in views])
+
+    def _prepared(self, view: View) -> Picture:
+        digest = hashlib.sha256(view.pixels.tobytes()).digest()
+        return self.engine.reader.prepare(Pillow.fromarray(view.pixels), digest)
 
     def _generate(
         self,
@@ -112,7 +134,5 @@ class LocalModel(BaseChatModel):
 
 
 def _chunk(text: str, facts: dict[str, Any], *, last: bool = False) -> ChatGenerationChunk:
-    message = AIMessageChunk(
-        content=text, response_metadata=facts, chunk_position="last" if last else None
-    )
+    message = AIMessageChunk(content=text, response_metadata=facts, chunk_position="last" if last else None)
     return ChatGenerationChunk(message=message)

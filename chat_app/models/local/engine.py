@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from chat_app.errors import ModelError, SetupError
@@ -113,6 +115,18 @@ class Engine:
             SetupError: it cannot be used with this model.
         """
         return self._thread.submit(self._with, adapter, function).result()
+
+    def features(self, picture: Picture) -> NDArray[np.float32]:
+        """(d,) the mean of the tokens that the language model is given of a picture, with no adapter.
+
+        Raises:
+            ModelError: the tower could not look, or ran out of memory.
+        """
+        try:
+            return self.call(lambda: self._mean(picture))
+        except FAULTS as fault:
+            told = _told(fault)
+        raise told
 
     def forget(self, owner: str) -> None:
         """Ends this owner's answers and drops all that was kept of them; nothing waits for it.
@@ -301,6 +315,13 @@ class Engine:
             return self._features.get(job.owner, (picture.key, job.adapter), lambda: self._look(picture))
 
         return features
+
+    @torch.inference_mode()
+    def _mean(self, picture: Picture) -> NDArray[np.float32]:
+        seen = self._look(picture).pooler_output
+        tokens = seen[0] if isinstance(seen, list | tuple) else seen  # of some towers a tensor a picture
+        mean: NDArray[np.float32] = tokens.float().flatten(0, -2).mean(0).cpu().numpy()
+        return mean
 
     def _look(self, picture: Picture) -> Any:
         tensors = {name: tensor.to(self.model.device) for name, tensor in picture.tensors.items()}

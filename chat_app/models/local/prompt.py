@@ -137,13 +137,14 @@ class Reader:
     def _picture(self, block: Any, owner: str) -> Picture:
         digest = hashlib.sha256(block["base64"].encode()).digest()
         if not owner:
-            return self._prepare(block, digest)
-        return self._prepared.get(owner, digest, lambda: self._prepare(block, digest))
+            return self.prepare(picture_of(block), digest)
+        return self._prepared.get(owner, digest, lambda: self.prepare(picture_of(block), digest))
 
-    def _prepare(self, block: Any, digest: bytes) -> Picture:
+    def prepare(self, picture: Pillow.Image, digest: bytes) -> Picture:
+        """An RGB picture as the model's processor makes it ready; `digest` is of its content."""
         given = self.processor(
             text=self.processor.image_token,
-            images=[picture_of(block)],
+            images=[picture],
             return_tensors="pt",
             return_text_replacement_offsets=True,
         )

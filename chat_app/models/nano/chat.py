@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -25,13 +25,16 @@ from chat_app.models.local import loading, weights
 from chat_app.models.local.chat import LocalModel
 from chat_app.models.local.prompt import picture_of
 from chat_app.models.nano import gate as gates
-from chat_app.models.nano import specialty
+from chat_app.models.nano import likeness, specialty
 from chat_app.models.nano.gate import Gate, Passage
 from chat_app.models.nano.questions import understand
 from chat_app.models.nano.specialty import Specialty
 from chat_app.models.nano.tower import Sight
 from chat_app.models.nano.wording import intents
 from chat_app.settings import Settings
+
+if TYPE_CHECKING:
+    from chat_app.records import Vectors, View
 
 WEIGHTS = Path(str(resources.files(__package__))) / "weights"
 # Dialogues of at most this many turns were taught.
@@ -57,6 +60,7 @@ class Nano(LocalModel):
 
     gate: Gate
     taught: Mapping[str, Taught] = {}
+    floor: ClassVar[float] = likeness.FLOOR
 
     @property
     def _llm_type(self) -> str:
@@ -112,13 +116,20 @@ class Nano(LocalModel):
             return passage
         return Passage(refusal=f"{passage.refusal} The adapter {nearest} was made for such pictures.")
 
+    def features(self, views: Sequence[View]) -> Vectors:
+        """(n, 472) float32, as `likeness.vectors` makes them; the adapters do not look."""
+        pictures = [view.pixels for view in views]
+        sight = self.engine.call(lambda: self._look(pictures))
+        return likeness.vectors(sight, self.gate).numpy()
+
     def _sight(self, picture: Any, adapter: str) -> Sight:
-        return self.engine.call(lambda: self._look(picture), adapter)
+        return self.engine.call(lambda: self._look(picture_of(picture)), adapter)
 
     @torch.inference_mode()
-    def _look(self, picture: Any) -> Sight:
+    def _look(self, pictures: Any) -> Sight:
+        """At one picture, or a list of them."""
         prepare = self.engine.reader.processor.image_processor
-        pixels = prepare(picture_of(picture), return_tensors="pt").pixel_values
+        pixels = prepare(pictures, return_tensors="pt").pixel_values
         sight: Sight = self.engine.model.model.vision_tower.look(pixels)
         return sight
 

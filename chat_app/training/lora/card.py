@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
+from chat_app.data.modalities import codes
 from chat_app.data.records import Record
 from chat_app.models.adapters import CARD
 from chat_app.training.lora.options import Options
@@ -19,18 +20,6 @@ if TYPE_CHECKING:
     from chat_app.models.cards import Card
     from chat_app.training.lora.lessons import Split
 
-# What data sets call modalities, as DICOM does (PS3.3 C.7.3.1.1.1).
-MODALITIES: dict[str, tuple[str, ...]] = {
-    "x-ray": ("CR", "DX"),
-    "mammography": ("MG",),
-    "ct": ("CT",),
-    "mri": ("MR",),
-    "ultrasound": ("US",),
-    "pet": ("PT",),
-    "endoscopy": ("ES",),
-    "microscopy": ("GM", "SM"),
-    "fundus": ("OP",),
-}
 UNKNOWN = "not stated"
 
 
@@ -85,10 +74,7 @@ def limits(figures: Mapping[str, Figure], part: str) -> str:
 def modalities(records: Sequence[Record]) -> list[str]:
     """The DICOM codes of the kinds of picture that it was trained on, as far as the set says."""
     named = {record.modality.strip() for record in records}
-    codes = {
-        code for name in named for code in MODALITIES.get(name.lower(), (name,) if name.isupper() else ())
-    }
-    return sorted(codes)
+    return sorted({code for name in named for code in codes(name)})
 
 
 def _stated(records: Sequence[Record], name: str) -> str:
