@@ -7,15 +7,19 @@ pictures are to the tower, not whether they show the same disease.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chat_app.errors import InputError
-from chat_app.records import Image, Similar, Tower, Vectors
+from chat_app.records import Image, Similar, Tower
 from chat_app.retrieval.cases import kinds, vectors
 from chat_app.retrieval.cases import library as libraries
 from chat_app.retrieval.cases.library import Library
 from chat_app.settings import Settings
+
+if TYPE_CHECKING:
+    from chat_app.records import Vectors
 
 MOST = 5
 # Of a tower whose floor was not measured: the share of cases that have no other as near as that.

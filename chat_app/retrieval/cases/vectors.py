@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as Pillow
 
-from chat_app.records import Image, Tower, Vectors
+from chat_app.records import Image, Tower
 from chat_app.retrieval.cases.library import Library
+
+if TYPE_CHECKING:
+    from chat_app.records import Vectors
 
 RULES = 1  # raised whenever a picture is shown to a tower in another way
 SIDE = 256  # pixels of a thumbnail's longer side
