@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import minds
+import numpy as np
 import pytest
 import torch
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
@@ -46,6 +47,20 @@ def until(true: Callable[[], Any]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+# Pictures
+
+
+def test_the_features_of_a_picture_are_the_mean_of_its_tokens(each: Engine) -> None:
+    prompt = each.reader.read([asked("This?", picture(1))])
+    (span,) = prompt.spans
+    tokens = each._look(span.picture).pooler_output
+    tokens = tokens[0] if isinstance(tokens, list | tuple) else tokens
+    assert tokens.flatten(0, -2).shape[0] == int(prompt.pictured.sum())
+    features = each.features(span.picture)
+    assert features.dtype == np.float32
+    torch.testing.assert_close(torch.from_numpy(features), tokens.flatten(0, -2).mean(0))
 
 
 # Prompts

@@ -6,15 +6,19 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from langchain_core.messages import HumanMessage
 from minds import picture
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
+from chat_app.imaging.view import look
+from chat_app.models.cards.nano import CARD
 from chat_app.models.local.chat import LocalModel
 from chat_app.models.local.engine import Engine
 from chat_app.models.nano import chat
+from chat_app.records import Image
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,16 @@ def rests(model: LocalModel) -> bool:
     while model.engine.busy and time.monotonic() < deadline:
         time.sleep(0.01)
     return not model.engine.busy
+
+
+def test_a_picture_is_compared_as_the_model_sees_it(model: LocalModel) -> None:
+    pixels = [np.full((50, 50), grey, np.uint8) for grey in (20, 200)]
+    pictures = [Image(name="image 1", pixels=each, sha256="", format="PNG") for each in pixels]
+    views = [look(each, CARD.contract) for each in pictures]
+    rows = model.features(views)
+    assert rows.shape == (2, 192) and rows.dtype == np.float32
+    np.testing.assert_array_equal(model.features(views[1:])[0], rows[1])
+    assert not np.allclose(rows[0], rows[1])
 
 
 def test_the_pieces_are_the_whole(model: LocalModel) -> None:

@@ -201,7 +201,7 @@ def _search(commands: Any) -> None:
 
 
 def _library(commands: Any) -> None:
-    says = "Keep past pictures with their reports to compare with, list libraries, or delete them."
+    says = "Keep past pictures with their reports, list what is kept, or delete it."
     parser = _command(commands, "library", library.library, says)
     which = "pictures with reports beside them, or a labelled set; the library then holds what it holds"
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=which)

@@ -22,7 +22,7 @@ CARD = Card(
         kv_bytes=2 * 2 * 28 * 4 * 128,
         half=False,
         sources=(
-            'in float16 Qwen2.5-VL writes only "!" (vllm-project/vllm, issue 13817)',
+            "in float16 Qwen2.5-VL writes only \"!\" (vllm-project/vllm, issue 13817)",
             "huggingface.co/lingshu-medical-mllm/Lingshu-7B, model card (modalities, disclaimer)",
             "bio.rodeo/models/lingshu (licence MIT, built on Qwen2.5-VL)",
             "Qwen2.5-VL technical report, table 1 (28 layers, 4 KV heads of 128, patches of 14 pixels)",

@@ -134,5 +134,7 @@ class LocalModel(BaseChatModel):
 
 
 def _chunk(text: str, facts: dict[str, Any], *, last: bool = False) -> ChatGenerationChunk:
-    message = AIMessageChunk(content=text, response_metadata=facts, chunk_position="last" if last else None)
+    message = AIMessageChunk(
+        content=text, response_metadata=facts, chunk_position="last" if last else None
+    )
     return ChatGenerationChunk(message=message)

@@ -17,8 +17,10 @@ from chat_app.data import reader
 from chat_app.data.reader import Reader
 from chat_app.data.records import Record
 from chat_app.errors import InputError, TooLarge, UnreadableFile
-from chat_app.imaging.archive import is_litter
+from chat_app.imaging.archive import File, is_litter
 from chat_app.imaging.content import Content, sniff
+from chat_app.imaging.header import Header
+from chat_app.imaging.stack import FileStack
 from chat_app.records import Image
 from chat_app.retrieval.blocks import shown
 from chat_app.retrieval.cases import documents
@@ -151,7 +153,8 @@ class Reading:
         for sentence in opened.refused:
             self._refuse(called, sentence)
         for image in opened.images:
-            yield Past(self._named(called), image, self._report(image, paths[0].parent, beside))
+            name = self._named(_first_file(image) or called)
+            yield Past(name, image, self._report(image, paths[0].parent, beside))
 
     def _report(self, image: Image, folder: Path, beside: Path | None) -> str:
         if beside:
@@ -196,6 +199,13 @@ def _is_dicom(path: Path) -> bool:
             return sniff(file.read(HEAD)) is Content.DICOM
     except (OSError, InputError):
         return False
+
+
+def _first_file(image: Image) -> Path | None:
+    """The first of the DICOM files that a picture is made of."""
+    source = image.stack.places[0].source if isinstance(image.stack, FileStack) else None
+    item = source.item if isinstance(source, Header) else None
+    return item.path if isinstance(item, File) else None
 
 
 def _told(record: Record) -> str:
