@@ -13,7 +13,7 @@ import pytest
 
 from chat_app.cli import main
 from chat_app.errors import InputError
-from chat_app.retrieval import corpus, search
+from chat_app.retrieval import CORPORA, FOLDER, corpora, corpus, search
 from chat_app.retrieval.index import Indexed, index
 from chat_app.retrieval.limits import Limits
 from chat_app.settings import Settings
@@ -94,7 +94,7 @@ def test_a_deleted_corpus_leaves_no_byte_and_the_others_stay(documents: Path, ke
     index(documents / "thyroid.txt", "thyroid", kept)
     search.opened(["notes", "thyroid"], kept)
     corpus.delete(kept, "notes")
-    assert corpus.names(kept) == ("thyroid",)
+    assert corpora(kept) == ("thyroid",)
     assert b"zirconium" not in bytes_of(kept)
     assert search.search("where is the isthmus", ["thyroid"], kept)
 
@@ -170,7 +170,7 @@ def killed(folder: Path, settings: Settings, documents: int) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout
         assert process.stdout.readline().strip() == "ready"
-        place = settings.folder / corpus.FOLDER / corpus.CORPORA / "notes"
+        place = settings.folder / FOLDER / CORPORA / "notes"
         while process.poll() is None and len(list(place.glob("*.jsonl"))) < documents:
             time.sleep(0.001)
         assert process.poll() is None, "it was over before it could be killed"
@@ -191,7 +191,7 @@ def test_a_killed_run_leaves_an_index_that_opens_and_the_next_completes_it(
     index(tmp_path / "many", "notes", whole)
     lines = [list(corpus.existing(each, "notes").lines()) for each in (kept, whole)]
     assert lines[0] == lines[1]
-    assert not list((kept.folder / corpus.FOLDER / corpus.CORPORA / "notes").glob(".*"))
+    assert not list((kept.folder / FOLDER / CORPORA / "notes").glob(".*"))
 
 
 @pytest.mark.slow

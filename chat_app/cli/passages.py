@@ -63,10 +63,10 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _list() -> int:
-    from chat_app.retrieval import corpus
+    from chat_app.retrieval import corpora, corpus
 
     chosen = settings.load()
-    for name in corpus.names(chosen):
+    for name in corpora(chosen):
         heads = corpus.existing(chosen, name).heads().values()
         print(f"{name:20} {len(heads)} documents, {sum(head.passages for head in heads)} passages")
     return 0
@@ -74,13 +74,13 @@ def _list() -> int:
 
 def search(options: argparse.Namespace) -> int:
     """Prints the passages found, each with its place; 1 when there are none."""
-    from chat_app.retrieval import corpus
+    from chat_app.retrieval import corpora
     from chat_app.retrieval import search as searching
 
     if options.most < 1:
         raise InputError(FEW)
     chosen = settings.load()
-    found = searching.search(options.question, options.corpus or corpus.names(chosen), chosen, options.most)
+    found = searching.search(options.question, options.corpus or corpora(chosen), chosen, options.most)
     print("\n\n".join(_shown(number, each) for number, each in enumerate(found, 1)) or "No basis found.")
     return int(not found)
 

@@ -20,9 +20,10 @@ from filelock import FileLock
 from chat_app import private
 from chat_app.errors import InputError, SetupError
 from chat_app.records import Passage
+from chat_app.retrieval import CORPORA, FOLDER, corpora
 from chat_app.settings import Settings
 
-FOLDER, CORPORA, SEARCHES = "passages", "corpora", "searches"
+SEARCHES = "searches"
 LOCK, SETTLING = "lock", "searches.lock"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 UNNAMED = "The name of a corpus has small letters, digits and hyphens, 40 at most: choose another."
@@ -93,15 +94,9 @@ def passage(line: bytes) -> Passage:
         raise SetupError(HURT) from error
 
 
-def names(settings: Settings) -> tuple[str, ...]:
-    """The corpora that are there, sorted."""
-    folder = settings.folder / FOLDER / CORPORA
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ()
-
-
 def existing(settings: Settings, name: str) -> Corpus:
     """Raises InputError when nothing is indexed under that name."""
-    if name not in names(settings):
+    if name not in corpora(settings):
         raise InputError(UNKNOWN)
     return Corpus(name, settings.folder / FOLDER / CORPORA / name)
 

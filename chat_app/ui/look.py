@@ -28,6 +28,12 @@ main.fillable.app { max-width: none; padding: 12px 20px; gap: 10px; }
 }
 #sheet, #sheet .html-container { padding: 0; border: 0; overflow: visible; }
 #basis ul { margin: 0; padding-left: 0; list-style-position: inside; }
+#passages details { margin: 4px 0; }
+#passages details p { margin: 4px 0; white-space: pre-line; }
+#passages mark:target { outline: 2px solid; }
+#similar figure { display: flex; gap: 10px; margin: 8px 0; align-items: flex-start; }
+#similar img { width: 120px; flex: none; }
+#similar figcaption { white-space: pre-line; }
 """
 
 THEME = gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=FONTS, font_mono=MONO)

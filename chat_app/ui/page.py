@@ -24,7 +24,20 @@ from chat_app import imaging
 from chat_app.dicomweb import Server
 from chat_app.errors import SetupError
 from chat_app.settings import Settings
-from chat_app.ui import chat, earlier, evidence, examples, hand, intake, keeping, look, picker, report, viewer
+from chat_app.ui import (
+    chat,
+    earlier,
+    evidence,
+    examples,
+    hand,
+    intake,
+    keeping,
+    look,
+    picker,
+    report,
+    similar,
+    viewer,
+)
 from chat_app.ui.desk import Desk
 from chat_app.ui.faults import Blocks, told
 from chat_app.ui.loading import Loading
@@ -164,6 +177,7 @@ class Page:
             with gr.Column(scale=6, min_width=340):
                 self.chat = chat.Pane(self.assistant, self.loading, self.keeper)
                 self.evidence = evidence.Pane()
+                self.similar = similar.Pane(self.assistant, self.keeper)
                 self.viewer.seen()
             with gr.Column(scale=5, min_width=320, elem_id="draft-column"):
                 self.report = report.Pane(self.assistant, self.loading, self.keeper)
@@ -172,7 +186,15 @@ class Page:
 
     def render(self, desk: Desk) -> Update:
         """The whole page as this desk has it."""
-        panes = (self.viewer, self.intake, self.picker, self.chat, self.evidence, self.report)
+        panes = (
+            self.viewer,
+            self.intake,
+            self.picker,
+            self.chat,
+            self.evidence,
+            self.similar,
+            self.report,
+        )
         parts = (pane.render(desk) for pane in panes)
         return functools.reduce(operator.or_, parts, {self.desk: desk, **self.earlier.current(desk)})
 
@@ -325,6 +347,8 @@ class Page:
         pane.corpora.input(self.look_up, [desk, pane.corpora], None, queue=False, **QUIET)
         pane.consent.button.click(pane.consent.agree, desk, pane.consent.strip, queue=False, **QUIET)
         pane.chatbot.clear(self.forget, desk, parts, **QUIET)
+        found = [desk, self.similar.cases]
+        self.similar.button.click(self.similar.find, desk, found, api_visibility="private", **MODEL)
         pane.clear.click(self.clear, desk, self.whole, queue=False, api_name="clear", **SOFT)
 
     def _wire_report(self) -> None:

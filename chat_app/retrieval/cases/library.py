@@ -24,6 +24,7 @@ from filelock import FileLock
 
 from chat_app import private
 from chat_app.errors import InputError, SetupError
+from chat_app.retrieval import LIBRARIES
 from chat_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     Rows = dict[str, NDArray[np.float32]]
 
-FOLDER, LOCK, SETTLING = "libraries", ".lock", ".settling"
+LOCK, SETTLING = ".lock", ".settling"
 CASE, VECTORS = ".case", ".npz"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 UNNAMED = "The name of a library has small letters, digits and hyphens, 40 at most: choose another."
@@ -162,12 +163,12 @@ def delete_case(settings: Settings, owner: str, name: str, number: int) -> None:
 
 
 def _place(settings: Settings, owner: str) -> Path:
-    return settings.folder / FOLDER / hashlib.sha256(owner.encode()).hexdigest()[:32]
+    return settings.folder / LIBRARIES / hashlib.sha256(owner.encode()).hexdigest()[:32]
 
 
 def _root(settings: Settings, owner: str) -> Path:
     private.folder(settings.folder)
-    private.folder(settings.folder / FOLDER)
+    private.folder(settings.folder / LIBRARIES)
     return private.folder(_place(settings, owner))
 
 
