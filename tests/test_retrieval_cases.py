@@ -26,8 +26,8 @@ from chat_app.imaging import words
 from chat_app.models.scripted import Scripted
 from chat_app.records import Image, Tower
 from chat_app.retrieval import cases
+from chat_app.retrieval.cases import documents, vectors
 from chat_app.retrieval.cases import library as libraries
-from chat_app.retrieval.cases import vectors
 from chat_app.retrieval.cases.index import Indexed, index
 from chat_app.retrieval.cases.kinds import may_be_alike
 from chat_app.retrieval.cases.search import usual
@@ -444,8 +444,9 @@ def test_reports_in_dicom_files_belong_to_their_study(tmp_path: Path, kept: Sett
         (tmp_path / "export" / study / "reports").mkdir()
     (tmp_path / "export" / "1.1" / "reports" / "SR1").write_bytes(structured("1.1", "A cyst."))
     (tmp_path / "export" / "1.2" / "reports" / "DOC1").write_bytes(packed("1.2", "No cyst is seen."))
+    (tmp_path / "export" / "SR2").write_bytes(structured("", "Nobody's."))
     done = filled(tmp_path / "export", kept)
-    assert done.refused == ()
+    assert done.refused == (f"SR2: {documents.NOWHERE}",)
     assert reports(kept) == {"Finding: A cyst.", "No cyst is seen."}
 
 

@@ -10,13 +10,15 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
-from chat_app.imaging.dicom import mapped
+from chat_app.errors import UnreadableFile
+from chat_app.imaging.dicom import DAMAGE, mapped
 from chat_app.imaging.header import origin
 from chat_app.retrieval import parsers
 from chat_app.retrieval.limits import Limits
 
 # PS3.4 B.5: every storage class of structured reports begins so.
 STRUCTURED = "1.2.840.10008.5.1.4.1.1.88."
+NOWHERE = "This report does not say which study it is of: lay it as text beside its picture."
 DAMAGED = "This DICOM file holds a report that cannot be read: export it again."
 
 
@@ -24,18 +26,29 @@ def read(path: Path) -> tuple[str, str] | None:
     """The study that a report belongs to, as `Origin.study` has it, and its text; None for another object.
 
     Raises:
-        InputError: the file is damaged, or its PDF cannot be read.
+        InputError: the file is damaged, its PDF cannot be read, or it names no study.
         SetupError: it holds a PDF, and the extra "retrieval" is not installed.
     """
+    kind = _class(path)
+    if kind != EncapsulatedPDFStorage and not kind.startswith(STRUCTURED):
+        return None
     with mapped(DAMAGED):
-        kind = str(dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True).get("SOPClassUID"))
-        if kind != EncapsulatedPDFStorage and not kind.startswith(STRUCTURED):
-            return None
-        dataset = dcmread(path)
+        dataset = dcmread(path, force=True)
+        is_pdf = kind == EncapsulatedPDFStorage
+        text = _pdf(dataset.EncapsulatedDocument) if is_pdf else "\n".join(_lines(dataset))
         study = origin(dataset).study
-        if kind == EncapsulatedPDFStorage:
-            return study, _pdf(dataset.EncapsulatedDocument)
-        return study, "\n".join(_lines(dataset))
+    if not study:
+        raise UnreadableFile(NOWHERE)
+    return study, text
+
+
+def _class(path: Path) -> str:
+    """The SOP Class UID; "" where it cannot be read, and then whoever opens the picture says why."""
+    try:
+        dataset = dcmread(path, force=True, specific_tags=["SOPClassUID"], stop_before_pixels=True)
+        return str(dataset.get("SOPClassUID") or "")
+    except DAMAGE:
+        return ""
 
 
 def _pdf(data: bytes) -> str:

@@ -45,7 +45,7 @@ class Past:
     report: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loose:
     """The files of a folder that is no set. texts: by their names without an ending."""
 
@@ -181,7 +181,7 @@ class Reading:
     def _named(self, path: Path) -> str:
         """The place within the folder, or the name of the folder itself."""
         inner = path.relative_to(self.root).as_posix()
-        return shown(self.root.name if inner == "." else inner)
+        return shown(self.root.resolve().name if inner == "." else inner)
 
 
 def _walked(root: Path) -> Iterator[tuple[Path, list[str], list[Path]]]:
