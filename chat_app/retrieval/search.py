@@ -68,11 +68,7 @@ class Searcher:
 
     def ranked(self, query: str, most: int) -> list[tuple[int, float]]:
         """The best passages by number, each with its score, whether they are a basis or not."""
-        if not query.strip():
-            raise BadQuestion(WORDLESS)
-        if len(query) > MOST_CHARACTERS:
-            raise BadQuestion(f"The question is longer than {MOST_CHARACTERS} characters: shorten it.")
-        known = [word for word in dict.fromkeys(tokens(query)) if word in self._words]
+        known = [word for word in dict.fromkeys(tokens(checked(query))) if word in self._words]
         if not known or most < 1:
             return []
         scores = self._bm25.get_scores(known)
@@ -100,6 +96,15 @@ class Searcher:
             first, last = self._bm25.scores["indptr"][self._words[word] :][:2]
             times = int(last - first)
         return math.log(1 + (len(self) - times + 0.5) / (times + 0.5))
+
+
+def checked(query: str) -> str:
+    """The question as it is; raises BadQuestion when it is empty or too long."""
+    if not query.strip():
+        raise BadQuestion(WORDLESS)
+    if len(query) > MOST_CHARACTERS:
+        raise BadQuestion(f"The question is longer than {MOST_CHARACTERS} characters: shorten it.")
+    return query
 
 
 def chosen(ranked: Iterable[Found], floor: float = FLOOR, gap: float = GAP) -> tuple[Found, ...]:
