@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,10 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from hashed import HashedWords
+from langchain_core.vectorstores import InMemoryVectorStore
 
+from chat_app import audit
 from chat_app.cli import main
 from chat_app.errors import InputError
-from chat_app.retrieval import CORPORA, FOLDER, corpora, corpus, search
+from chat_app.retrieval import CORPORA, FOLDER, corpora, corpus, search, stores
 from chat_app.retrieval.index import Indexed, index
 from chat_app.retrieval.limits import Limits
 from chat_app.settings import Settings
@@ -248,6 +252,44 @@ def test_the_command_line_indexes_lists_searches_and_deletes(
     assert main(["index", "--name", "notes", "--delete-document", "thyroid.txt"]) == 0
     assert main(["index", "--name", "notes", "--delete"]) == 0
     assert main(["search", "liver", "--corpus", "notes"]) == 2
+
+
+def test_what_is_indexed_and_deleted_is_recorded_without_a_document_s_name(
+    documents: Path, kept: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTBOX_DATA", kept.data)
+    main(["index", str(documents), "--name", "notes"])
+    main(["index", "--name", "notes", "--delete-document", "thyroid.txt"])
+    main(["index", "--name", "notes", "--delete"])
+    lines = (kept.folder / "audit.jsonl").read_text().splitlines()
+    said = [json.loads(line) for line in lines]
+    told = [(each["action"], each["corpus"], each["documents"], each["passages"]) for each in said]
+    assert told == [("indexed", "notes", 3, 3), ("deleted", "notes", 1, 1), ("deleted", "notes", 2, 2)]
+    assert not [word for word in ("thyroid", "nodules", "liver") if word in "".join(lines)]
+    assert audit.open(kept).verify().sound
+
+
+def test_who_may_not_record_may_not_change_documents(
+    documents: Path, kept: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTBOX_DATA", kept.data)
+    main(["index", str(documents), "--name", "notes"])
+    (kept.folder / "audit.key").unlink()
+    (documents / "liver.html").unlink()
+    for words in ([str(documents)], ["--delete"], ["--delete-document", "thyroid.txt"]):
+        assert main(["index", "--name", "notes", *words]) == 3
+    assert len(corpus.existing(kept, "notes").heads()) == 3
+
+
+def test_a_store_that_still_holds_what_was_deleted_is_named(
+    documents: Path, kept: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LIGHTBOX_DATA", kept.data)
+    index(documents, "notes", kept)
+    store = InMemoryVectorStore(HashedWords())
+    stores.put(store, "vectors", ["notes"], kept)
+    assert main(["index", "--name", "notes", "--delete"]) == 0
+    assert capsys.readouterr().out.endswith("until passages are put there again: vectors.\n")
 
 
 def test_nothing_of_it_is_loaded_by_the_assistant() -> None:

@@ -6,11 +6,11 @@ It holds no text and no identifier. docs/privacy.md says what it can show and wh
 from __future__ import annotations
 
 from chat_app.audit.chain import Verdict
-from chat_app.audit.event import Action, Event, asked, opened, reported
+from chat_app.audit.event import Action, Event, asked, changed, opened, reported
 from chat_app.audit.log import Audit, Silent
 from chat_app.settings import Settings
 
-__all__ = ["Action", "Audit", "Event", "Silent", "Verdict", "asked", "open", "opened", "reported"]
+__all__ = ["Action", "Audit", "Event", "Silent", "Verdict", "asked", "changed", "open", "opened", "reported"]
 
 
 def open(settings: Settings) -> Audit | Silent:

@@ -28,18 +28,20 @@ class Action(StrEnum):
     SIGNED = "signed"
     EXPORTED = "exported"
     BROUGHT_BACK = "brought back"
+    INDEXED = "indexed"
     DELETED = "deleted"
     MENDED = "mended"
 
 
 @dataclass(frozen=True)
 class Event:
-    """What was done to a case, and with what.
+    """What was done to a case or a corpus, and with what.
 
     case: its random number. weights: the hash of the model's. prompt: name and version of what it was told.
-    images: SHA-256 of the files. passages: hashes of those of a document that were found for a question.
-    output: SHA-256 of what was answered or written. form: of an export. report: version of the report, 0 for
-    none. size: bytes cut off by mending, else 0.
+    images: SHA-256 of the files. quoted: hashes of the passages that were found for a question. output:
+    SHA-256 of what was answered or written. form: of an export. report: version of the report, 0 for none.
+    size: bytes cut off by mending, else 0. corpus: its name. documents, passages: how many it then holds, or
+    how many were deleted.
     """
 
     action: Action
@@ -54,7 +56,10 @@ class Event:
     form: str = ""
     report: int = 0
     size: int = 0
-    passages: tuple[str, ...] = ()
+    quoted: tuple[str, ...] = ()
+    corpus: str = ""
+    documents: int = 0
+    passages: int = 0
 
     @property
     def plain(self) -> Mapping[str, object]:
@@ -68,11 +73,14 @@ class Event:
             "prompt": _name(self.prompt),
             "seed": None if self.seed is None else int(self.seed),
             "images": [_hash(each) for each in self.images],
-            "passages": [_hash(each) for each in self.passages],
+            "quoted": [_hash(each) for each in self.quoted],
             "output": _hash(self.output),
             "form": _name(self.form),
             "report": int(self.report),
             "size": int(self.size),
+            "corpus": _name(self.corpus),
+            "documents": int(self.documents),
+            "passages": int(self.passages),
         }
         said = {name: value for name, value in told.items() if value not in ("", None, [])}
         return {
@@ -96,7 +104,12 @@ def asked(case: str, turn: Turn, study: Study) -> Event:
     answer = turn.answer
     images = _hashes(study, (*answer.images, *turn.images))
     event = _spoken(Action.ASKED, case, answer.model, answer.prompt, answer.seed, images, answer.text)
-    return replace(event, passages=tuple(each.id for each in answer.passages))
+    return replace(event, quoted=tuple(each.id for each in answer.passages))
+
+
+def changed(action: Action, corpus: str, documents: int, passages: int) -> Event:
+    """A corpus was brought up to date, or some of it was deleted."""
+    return Event(action, corpus=corpus, documents=documents, passages=passages)
 
 
 def reported(action: Action, case: str, report: Report, study: Study, form: str = "") -> Event:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAMELESS = "Say which corpus is meant: pass --name."
 BOTH = "Either a folder is indexed or something is deleted: leave one of the two out."
+STORES = "Vector stores are not changed until passages are put there again: "
 FEW = "The number of passages is 1 or more: give another."
 
 
@@ -31,11 +32,16 @@ def index(options: argparse.Namespace) -> int:
 
 
 def _bring(options: argparse.Namespace) -> int:
+    from chat_app import audit
     from chat_app.retrieval import index as indexing
 
     if not options.folder:
         raise InputError(indexing.NOWHERE)
-    done = indexing.index(options.folder, options.name, settings.load())
+    chosen = settings.load()
+    record = audit.open(chosen)
+    record.check()  # whoever may not record may not index
+    done = indexing.index(options.folder, options.name, chosen)
+    record.record(audit.changed(audit.Action.INDEXED, options.name, done.documents, done.passages))
     for sentence in done.refused:
         print(f"lightbox: {sentence}", file=sys.stderr)
     print(_done(done))
@@ -51,14 +57,21 @@ def _done(done: Indexed) -> str:
 
 
 def _delete(options: argparse.Namespace) -> int:
-    from chat_app.retrieval import corpus
+    from chat_app import audit
+    from chat_app.retrieval import corpus, stores
 
+    chosen = settings.load()
+    record = audit.open(chosen)
+    record.check()
     if options.delete:
-        corpus.delete(settings.load(), options.name)
-        print("The corpus is deleted.")
+        gone = corpus.delete(chosen, options.name)
     else:
-        corpus.delete_document(settings.load(), options.name, options.delete_document)
-        print("The document is deleted.")
+        gone = corpus.delete_document(chosen, options.name, options.delete_document)
+    passages = sum(head.passages for head in gone)
+    record.record(audit.changed(audit.Action.DELETED, options.name, len(gone), passages))
+    print("The corpus is deleted." if options.delete else "The document is deleted.")
+    if kept := stores.names(chosen):
+        print(f"{STORES}{', '.join(kept)}.")
     return 0
 
 

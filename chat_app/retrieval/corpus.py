@@ -150,25 +150,29 @@ def settling(settings: Settings) -> FileLock:
     return FileLock(root(settings) / SETTLING)
 
 
-def delete(settings: Settings, name: str) -> None:
-    """Deletes a corpus. Raises InputError when there is none of that name, or others are at work."""
+def delete(settings: Settings, name: str) -> tuple[Head, ...]:
+    """Deletes a corpus and gives its heads; InputError when it is not there, or others are at work."""
     with changing(settings):
         corpus = existing(settings, name)
+        heads = corpus.heads()
         forget_searches(settings)
         shutil.rmtree(corpus.folder)
         forget_searches(settings)
+        return tuple(heads.values())
 
 
-def delete_document(settings: Settings, name: str, source: str) -> None:
-    """Deletes one document of a corpus. Raises InputError when it is not there, or others are at work."""
+def delete_document(settings: Settings, name: str, source: str) -> tuple[Head, ...]:
+    """Deletes one document and gives its head; InputError when it is not there, or others are at work."""
     with changing(settings):
         corpus = existing(settings, name)
-        if key(source) not in corpus.heads():
+        heads = corpus.heads()
+        if key(source) not in heads:
             raise InputError(ABSENT)
         forget_searches(settings)
         corpus.sweep()
         corpus.remove(key(source))
         forget_searches(settings)
+        return (heads[key(source)],)
 
 
 def state(corpora: Iterable[Corpus]) -> str:

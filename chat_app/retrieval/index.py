@@ -73,6 +73,7 @@ class _Run:
         kept.sweep()
         self.heads = kept.heads()
         self.before = dict(self.heads)
+        self.passages = sum(head.passages for head in self.heads.values())
 
     def bring(self, files: dict[str, Path], unread: int) -> Indexed:
         wanted = {corpus.key(source) for source in files}
@@ -85,7 +86,7 @@ class _Run:
         changed = [key for key, head in self.heads.items() if self.before.get(key) != head]
         return Indexed(
             documents=len(self.heads),
-            passages=sum(head.passages for head in self.heads.values()),
+            passages=self.passages,
             added=len(changed),
             unchanged=len(self.heads) - len(changed),
             removed=len(self.before.keys() - self.heads.keys()),
@@ -109,10 +110,11 @@ class _Run:
             return
         self._touch()
         self.kept.put(key, sha256, RULES, found)
+        self.passages += len(found) - self._held(key)
         self.heads[key] = corpus.Head(sha256, RULES, len(found))
 
     def _read(self, source: str, key: str, data: bytes) -> list[Passage]:
-        others = sum(head.passages for other, head in self.heads.items() if other != key)
+        others = self.passages - self._held(key)
         found: list[Passage] = []
         for passage in cut.passages(
             parsers.known()[parsers.ending(source)].blocks(data, self.limits), source
@@ -128,7 +130,12 @@ class _Run:
         if key in self.heads:
             self._touch()
             self.kept.remove(key)
+            self.passages -= self._held(key)
             del self.heads[key]
+
+    def _held(self, key: str) -> int:
+        """How many passages the document has that is kept under this key."""
+        return self.heads[key].passages if key in self.heads else 0
 
     def _touch(self) -> None:
         if not self.is_touched:

@@ -13,4 +13,4 @@ class Limits:
 
     file_bytes: int = 100 * MEGABYTE
     pages: int = 3000
-    passages: int = 200_000
+    passages: int = 1_000_000
