@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import retrieval
+from benchmarks import retrieval, scale
+from chat_app.retrieval.cut import LEAST, MOST
 
 SUBJECTS = ("asthma", "gout", "measles", "scabies", "rickets", "mumps", "tetanus", "rabies")
 
@@ -50,3 +51,22 @@ def test_the_figures_kept_are_of_this_benchmark() -> None:
     assert kept["name"] == "retrieval" and kept["questions"] > 7000
     for mean, low, high in kept["figures"].values():
         assert low <= mean <= high
+
+
+def test_drawn_passages_are_the_same_each_time_and_of_a_passage_s_length(data: Path) -> None:
+    known, titles, _ = scale.sentences(data)
+    rows = list(scale.drawn(known, titles, 20))
+    assert rows == list(scale.drawn(known, titles, 20))
+    assert all(LEAST <= len(row["text"].split()) <= MOST for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_what_many_passages_cost_is_measured(
+    data: Path, is_cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scale, "TIMED", len(SUBJECTS) - 1)
+    found = scale.measured(data, 30, is_cut=is_cut)
+    assert ("reading and cutting" in found) == is_cut
+    assert found["searching"]["passages"] > 20
+    assert found["words"]["disk MB"] > 0 and found["rank_bm25"]["peak MB"] > 0
