@@ -6,6 +6,7 @@ makes its vectors are built by whoever uses it; what they raise comes through as
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -78,8 +79,10 @@ def put(store: VectorStore, name: str, corpora: Sequence[str], settings: Setting
         _remember(ledger, wanted | given)
         for keys in batch_iterate(BATCH, given - wanted):
             store.delete(keys)
-        passages = tqdm(_passages(named), total=len(wanted), desc="putting", unit="passage", disable=None)
-        added = sum(_add(store, batch) for batch in batch_iterate(BATCH, passages))
+        batches = batch_iterate(BATCH, _passages(named))
+        steps = math.ceil(len(wanted) / BATCH)
+        shown = tqdm(batches, desc="putting", unit="batch", total=steps, disable=None, leave=False)
+        added = sum(_add(store, batch) for batch in shown)
         _remember(ledger, wanted)
     return Put(added, len(wanted) - added, len(given - wanted))
 
