@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def uncut(settings: Settings, rows: Iterator[dict[str, str]]) -> None:
 
 
 def _parts(rows: Iterator[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
-    while part := [row for row, _ in zip(rows, range(A_DOCUMENT), strict=False)]:
+    while part := list(islice(rows, A_DOCUMENT)):
         yield part
 
 
