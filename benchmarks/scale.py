@@ -26,10 +26,10 @@ import numpy as np
 import chat_app
 from benchmarks.retrieval import BOOK, DEPTH, QUESTIONS
 from chat_app.grounding import statements
+from chat_app.grounding.tokens import tokens
 from chat_app.records import Passage
 from chat_app.retrieval import corpus, cut, index, search
 from chat_app.retrieval.limits import Limits
-from chat_app.retrieval.tokens import tokens
 from chat_app.settings import Settings
 
 RESULTS = Path(__file__).parent / "results" / "rules"

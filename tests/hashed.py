@@ -7,7 +7,7 @@ import zlib
 
 from langchain_core.embeddings import Embeddings
 
-from chat_app.retrieval.tokens import tokens
+from chat_app.grounding.tokens import tokens
 
 SIZE = 512
 

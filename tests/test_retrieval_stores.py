@@ -18,6 +18,7 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from postgres import running
 
+from chat_app import retrieval
 from chat_app.errors import BadQuestion, InputError, SetupError
 from chat_app.retrieval import corpus, search, stores
 from chat_app.retrieval.index import index
@@ -160,7 +161,7 @@ def test_what_a_run_left_that_broke_off_is_known_to_the_next(
 
 def test_no_word_of_a_passage_is_in_what_is_remembered(kept: Settings) -> None:
     put(InMemoryVectorStore(HashedWords()), "vectors", ["organs"], kept)
-    ledger = kept.folder / corpus.FOLDER / stores.FOLDER / "vectors"
+    ledger = kept.folder / retrieval.FOLDER / stores.FOLDER / "vectors"
     assert ledger.stat().st_mode & 0o077 == 0
     assert all(len(line) == 36 for line in ledger.read_text().splitlines())
 

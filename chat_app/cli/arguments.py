@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_app import __version__
-from chat_app.cli import data, keeping, library, passages, reporting, training, verbs
+from chat_app.cli import data, keeping, library, passages, reporting, shared, training, verbs
 from chat_app.training.lora.options import Options
 
 EPILOG = (
@@ -16,8 +16,6 @@ EPILOG = (
 )
 SUITES = Path(__file__).parents[1] / "evaluation" / "suites"
 
-FRAME = "of a picture that holds several, from 1"
-LOOKED = "you have looked: no name is burnt into the pictures"
 NUMBERS = {
     "epochs": "how often each picture is seen",
     "steps": "stop after so many steps instead; 0 is by epochs",
@@ -66,30 +64,30 @@ def _serve(commands: Any) -> None:
     parser.add_argument("--no-browser", action="store_true", help="only say the address")
     nothing = "keep no case and no record of what was done, whatever LIGHTBOX_STORE says"
     parser.add_argument("--ephemeral", action="store_true", help=nothing)
-    _about_corpora(parser)
-    _about_model(parser)
+    shared.corpora(parser)
+    shared.model(parser)
 
 
 def _ask(commands: Any) -> None:
     parser = _command(commands, "ask", verbs.ask, "Ask one question about one or more pictures.")
-    _about_pictures(parser)
+    shared.pictures(parser)
     parser.add_argument("-q", "--question", required=True, metavar="TEXT", help="what to ask")
     parser.add_argument("--json", action="store_true", help="print one JSON object with everything kept")
-    _about_corpora(parser)
-    _about_model(parser)
-    _agreed(parser)
+    shared.corpora(parser)
+    shared.model(parser)
+    shared.agreed(parser)
 
 
 def _draft(commands: Any) -> None:
     parser = _command(commands, "draft", reporting.draft, "Draft a report about one or more pictures.")
-    _about_pictures(parser)
+    shared.pictures(parser)
     parser.add_argument("--template", required=True, metavar="NAME", help="see: lightbox templates")
     parser.add_argument("--history", metavar="TEXT", help="the clinical history, in your words")
     parser.add_argument("--comparison", metavar="TEXT", help="the earlier studies you compared with")
     output = "write a file instead: .md, .json, .docx, .pdf, .fhir.json or .radfact.json"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=output)
-    _about_model(parser)
-    _agreed(parser)
+    shared.model(parser)
+    shared.agreed(parser)
 
 
 def _check(commands: Any) -> None:
@@ -153,13 +151,13 @@ def _pull(commands: Any) -> None:
     parser.add_argument("search", nargs="?", default="", metavar="TEXT", help="patient or study to look for")
     parser.add_argument("--study", metavar="UID", help="fetch this one")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="into this new or empty folder")
-    _about_server(parser)
+    shared.server(parser)
 
 
 def _push(commands: Any) -> None:
     parser = _command(commands, "push", verbs.push, "Send DICOM files to the DICOMweb server, as they are.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="DICOM files")
-    _about_server(parser)
+    shared.server(parser)
 
 
 def _cases(commands: Any) -> None:
@@ -206,23 +204,23 @@ def _library(commands: Any) -> None:
     which = "pictures with reports beside them, or a labelled set; the library then holds what it holds"
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=which)
     parser.add_argument("--name", help="of the library: small letters, digits, hyphens")
-    parser.add_argument("--looked", action="store_true", help=LOOKED)
+    parser.add_argument("--looked", action="store_true", help=shared.LOOKED)
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--delete", action="store_true", help="delete the library of that name")
     instead.add_argument("--delete-case", type=int, metavar="N", help="delete one case of it, by its number")
-    _about_model(parser)
+    shared.model(parser)
 
 
 def _similar(commands: Any) -> None:
     says = "Find past pictures that look like this one; exit code 1 when there is none."
     parser = _command(commands, "similar", library.similar, says)
     parser.add_argument("image", type=Path, metavar="IMAGE", help="picture or DICOM file")
-    parser.add_argument("--frame", type=int, metavar="N", help=FRAME)
+    parser.add_argument("--frame", type=int, metavar="N", help=shared.FRAME)
     which = "search this one; repeatable (default: all)"
     parser.add_argument("--library", action="append", default=[], metavar="NAME", help=which)
     most = "most cases shown (default: 5)"
     parser.add_argument("--most", type=int, default=5, metavar="N", help=most)
-    _about_model(parser)
+    shared.model(parser)
 
 
 def _models(commands: Any) -> None:
@@ -276,7 +274,7 @@ def _train(commands: Any) -> None:
 
 def _train_nano(commands: Any) -> None:
     parser = _command(commands, "nano", verbs.train, "Train the embedded model.")
-    _about_data(parser)
+    shared.data(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -330,7 +328,7 @@ def _suites() -> dict[str, str]:
 
 
 def _about_scoring(parser: argparse.ArgumentParser) -> None:
-    _about_data(parser, "labelled pictures: a set in one of the layouts of docs/data.md, or a folder of sets")
+    shared.data(parser, "labelled pictures: a set in one of the layouts of docs/data.md, or a folder of sets")
     split = "which split, or FIELD=NAME by another field of the records (default: test)"
     parser.add_argument("--split", default="test", help=split)
     parser.add_argument("--task", action="append", default=[], metavar="NAME", help="only this; repeatable")
@@ -344,8 +342,8 @@ def _about_scoring(parser: argparse.ArgumentParser) -> None:
     output = "also write all of it, row by row, to a JSON file"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=output)
     parser.add_argument("--json", action="store_true", help="print one JSON object with all of it")
-    _about_model(parser)
-    _agreed(parser)
+    shared.model(parser)
+    shared.agreed(parser)
 
 
 def _merge(commands: Any) -> None:
@@ -354,50 +352,10 @@ def _merge(commands: Any) -> None:
     parser.add_argument("model", help="which model (see: lightbox models)")
     folder = "a new or empty folder"
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=folder)
-    _about_weights(parser)
+    shared.weights(parser)
 
 
 def _doctor(commands: Any) -> None:
     _command(
         commands, "doctor", verbs.doctor, "Check this installation; exit code 1 when something is broken."
     )
-
-
-def _about_pictures(parser: argparse.ArgumentParser) -> None:
-    says = "picture or DICOM files, folders, zip archives"
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help=says)
-    parser.add_argument("--frame", type=int, metavar="N", help=FRAME)
-    parser.add_argument("--looked", action="store_true", help=LOOKED)
-
-
-def _about_data(
-    parser: argparse.ArgumentParser, says: str = "labelled pictures: a folder a set, each with records.jsonl"
-) -> None:
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help=says)
-
-
-def _about_corpora(parser: argparse.ArgumentParser) -> None:
-    which = "documents that answers are given passages of, names with commas between (see: lightbox index)"
-    parser.add_argument("--corpora", metavar="NAMES", help=which)
-
-
-def _about_server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", metavar="URL", help="its address (default: LIGHTBOX_DICOMWEB)")
-
-
-def _about_model(parser: argparse.ArgumentParser) -> None:
-    which = "which model (see: lightbox models), or openai:NAME@URL for one on a server"
-    parser.add_argument("--model", metavar="NAME", help=which)
-    _about_weights(parser)
-
-
-def _about_weights(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--weights", metavar="DIR", help="folder with the model's files (default: the hub's)")
-    held = "how they are held: bf16, fp16, fp32, int8 or nf4 (default: what fits here best)"
-    parser.add_argument("--dtype", metavar="TYPE", help=held)
-    parser.add_argument("--adapter", metavar="NAME", help="LoRA adapter to answer with")
-
-
-def _agreed(parser: argparse.ArgumentParser) -> None:
-    says = "send pictures and questions to the server of the model, where that is another machine"
-    parser.add_argument("--agree", action="store_true", help=says)

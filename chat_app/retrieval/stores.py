@@ -17,7 +17,7 @@ from langchain_core.utils.iter import batch_iterate
 from langchain_core.vectorstores import VectorStore
 from tqdm import tqdm
 
-from chat_app import private
+from chat_app import private, retrieval
 from chat_app.errors import SetupError
 from chat_app.records import Passage
 from chat_app.retrieval import corpus, search
@@ -89,7 +89,7 @@ def put(store: VectorStore, name: str, corpora: Sequence[str], settings: Setting
 
 def names(settings: Settings) -> tuple[str, ...]:
     """The stores that hold passages, sorted."""
-    ledgers = (settings.folder / corpus.FOLDER / FOLDER).glob("[!.]*")
+    ledgers = (settings.folder / retrieval.FOLDER / FOLDER).glob("[!.]*")
     return tuple(sorted(path.name for path in ledgers if path.stat().st_size))
 
 

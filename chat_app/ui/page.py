@@ -186,15 +186,8 @@ class Page:
 
     def render(self, desk: Desk) -> Update:
         """The whole page as this desk has it."""
-        panes = (
-            self.viewer,
-            self.intake,
-            self.picker,
-            self.chat,
-            self.evidence,
-            self.similar,
-            self.report,
-        )
+        middle = (self.chat, self.evidence, self.similar)
+        panes = (self.viewer, self.intake, self.picker, *middle, self.report)
         parts = (pane.render(desk) for pane in panes)
         return functools.reduce(operator.or_, parts, {self.desk: desk, **self.earlier.current(desk)})
 
@@ -291,14 +284,9 @@ class Page:
 
     def answered(self, desk: Desk) -> Update:
         """All that an answer changes beside the conversation, once it has come."""
-        panes = (
-            self.earlier.current,
-            self.chat.around,
-            self.evidence.render,
-            self.viewer.render,
-            self.report.written,
-        )
-        return functools.reduce(operator.or_, (part(desk) for part in panes), {self.desk: desk})
+        middle = (self.chat.around, self.evidence.render)
+        parts = (self.earlier.current, *middle, self.viewer.render, self.report.written)
+        return functools.reduce(operator.or_, (part(desk) for part in parts), {self.desk: desk})
 
     def retry(self, desk: Desk, data: gr.RetryData) -> Iterator[Update]:
         yield from self.chat.again(desk, _message(data))
