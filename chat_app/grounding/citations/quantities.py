@@ -46,6 +46,7 @@ _QUANTITY = re.compile(
     rf"(?<![\w.])(?P<first>{_NUMBER})(?:\s?(?:to|and|or|-|–)\s?(?P<last>{_NUMBER}))?"  # noqa: RUF001
     rf"(?:[\s-]?(?P<unit>{_UNIT})(?P<per>(?:/|\sper\s)\w{{1,6}})?)?(?![\w])"
 )
+MEASURE = re.compile(rf"(?:{_NUMBER}|{_UNIT}|mm|cm)")
 _THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
 
 

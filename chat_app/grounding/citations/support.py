@@ -3,74 +3,23 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 from itertools import pairwise
 
-from chat_app.grounding.citations.quantities import Quantity, quantities
-from chat_app.grounding.citations.turns import Turns
-from chat_app.grounding.citations.words import known
-from chat_app.grounding.claims import LONGEST, read
-from chat_app.grounding.claims.mentions import mentions, places
+from chat_app.grounding.citations.said import Said
+from chat_app.grounding.citations.words import is_alike, known
+from chat_app.grounding.claims import LONGEST
 from chat_app.grounding.statements import spans
-from chat_app.records import Claim, Passage, Presence
+from chat_app.records import Passage
 
 # Chosen on the development half of the benchmark: see docs/retrieval.md.
 FLOOR = 0.7  # of the weight of what is claimed, that the passage's words must hold
 QUOTED = 0.3  # of it, from which on the nearest words are worth showing
-MOST_SENTENCES = 100  # of one passage that are looked at
-PLAIN_WEIGHT = 0.25  # of that of a word that says more
-
-# Words that name: of digits, of capitals, or built as names of diseases, drugs and procedures are.
-NAMING = re.compile(
-    r"[a-z]*\d\w*|\w+(?:itis|oma|osis|emia|aemia|pathy|algia|ectomy|otomy|oscopy|ography|plasty|trophy|"
-    r"rrhea|rrhoea|rrhage|cillin|mycin|cycline|olol|pril|sartan|statin|azole|mab|nib|vir|parin|caine|"
-    r"dipine|zepam|oxacin|gliptin|glitazone|tidine|prazole|triptan|thyroidism|glycemia|tension|pnea|uria|"
-    r"plegia|phagia|phasia|cyte|blast|ase|gen|ine|one)"
-)
-CAPITALS = re.compile(r"(?<=[\w,] )[A-Z][\w-]*[A-Za-z]|\b[A-Z]{2,6}\b")
-
-
-@dataclass(frozen=True)
-class Said:
-    """One text, as far as it is compared."""
-
-    text: str
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        return _words(self.text)
-
-    @cached_property
-    def amounts(self) -> frozenset[Quantity]:
-        return quantities(self.text)
-
-    @cached_property
-    def turns(self) -> Turns:
-        return Turns(self.text)
-
-    @cached_property
-    def named(self) -> dict[str, frozenset[str]]:
-        """The findings and structures of the vocabulary that it names, each with the words that name it."""
-        low, found = self.text.lower()[:LONGEST], dict[str, frozenset[str]]()
-        spots = [(each.finding, each.start, each.end) for each in mentions(low)]
-        spots += [(each.structure.name, each.start, each.end) for each in places(low)]
-        for name, start, end in spots:
-            found[name] = found.get(name, frozenset()) | _words(low[start:end])
-        return found
-
-    @cached_property
-    def claims(self) -> tuple[Claim, ...]:
-        parts = (self.text[start:end] for start, end in spans(self.text))
-        return tuple(claim for part in parts for claim in read(part.strip()))
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        capitals = {word for match in CAPITALS.finditer(self.text) for word in _words(match.group())}
-        return frozenset(word for word in self.words if word in capitals or NAMING.fullmatch(word))
+PLAIN_WEIGHT = 0.25  # of a word that says little by itself, as a share of what it would weigh
+NEAREST = 4  # places of a passage that are looked at closely
+MOST_SENTENCES = 100  # of one passage
 
 
 class Reader:
@@ -79,102 +28,87 @@ class Reader:
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._read = [_Read(passage) for passage in passages]
 
+    def nearest(self, sentence: str, row: int) -> tuple[bool, str]:
+        """Whether that passage bears the sentence out, and its words that come nearest."""
+        claim, passage = Said(sentence[:LONGEST]), self._read[row]
+        weights = {word: self._weight(word) for word in claim.words}
+        total = sum(weights.values())
+        if not total or len(sentence) > LONGEST:
+            return False, ""
+        best = passage.nearest(weights)
+        for _, window in best:
+            if _bears(window, passage.head, claim, weights):
+                return True, window.text
+        return False, next((window.text for share, window in best[:1] if share >= QUOTED * total), "")
+
     @cached_property
     def _rarity(self) -> tuple[int, Counter[str]]:
         """How many sentences all passages have, and in how many each word stands."""
         rows = [row.words for each in self._read for row in each.sentences]
         return len(rows), Counter(word for words in rows for word in words)
 
-    def nearest(self, sentence: str, row: int) -> tuple[bool, str]:
-        """Whether that passage bears the sentence out, and its words that come nearest."""
-        claim, passage = Said(sentence), self._read[row]
-        weights = {word: self._weight(word) for word in claim.words}
-        total = sum(weights.values())
-        if not total or len(sentence) > LONGEST:
-            return False, ""
-        ranked = sorted(
-            ((_share(claim, window, passage.head, weights) / total, window) for window in passage.windows()),
-            key=lambda each: (-each[0], len(each[1].text)),
-        )
-        for share, window in ranked:
-            if share >= FLOOR and _bears(window, passage.head, claim):
-                return True, window.text
-        return False, next((window.text for share, window in ranked[:1] if share >= QUOTED), "")
-
     def _weight(self, word: str) -> float:
-        """As BM25 weighs it in Lucene; of a word that says little by itself a part."""
+        """By its rarity as in BM25, blunted by one; of a word that says little by itself a part."""
         rows, times = self._rarity
-        weight = math.log(1 + (rows - times[word] + 0.5) / (times[word] + 0.5))
-        return weight * PLAIN_WEIGHT if word in known().plain else weight
+        weight = 1 + math.log(1 + (rows - times[word] + 0.5) / (times[word] + 0.5))
+        return weight * PLAIN_WEIGHT if known().is_plain(word) else weight
 
 
 class _Read:
     """The sentences of one passage and what stands above it: a sentence rarely names its subject."""
 
     def __init__(self, passage: Passage) -> None:
-        self._text = passage.text
-        self._spans = list(spans(passage.text))[:MOST_SENTENCES]
+        edges = list(spans(passage.text))[:MOST_SENTENCES]
         self.head = Said(f"{passage.title}. {passage.section}")
+        self.sentences = [Said(passage.text[start:end].strip()) for start, end in edges]
+        pairs = [Said(passage.text[start:end].strip()) for (start, _), (_, end) in pairwise(edges)]
+        self._windows = [*self.sentences, *pairs]
 
     @cached_property
-    def sentences(self) -> list[Said]:
-        return [self._said(start, end) for start, end in self._spans]
+    def _words(self) -> frozenset[str]:
+        return frozenset(self.head.words.union(*(each.words for each in self.sentences)))
 
-    def windows(self) -> Iterator[Said]:
-        """Each sentence, and each with the one after it."""
-        yield from self.sentences
-        for (start, _), (_, end) in pairwise(self._spans):
-            yield self._said(start, end)
+    def nearest(self, weights: Mapping[str, float]) -> list[tuple[float, Said]]:
+        """The sentences, alone or with the one after, that hold the most of those words, with how much."""
+        forms = {word: {other for other in self._words if is_alike(word, other)} for word in weights}
+        found = [(self._held(window, forms, weights), window) for window in self._windows]
+        return sorted(found, key=lambda each: (-each[0], len(each[1].text)))[:NEAREST]
 
-    def _said(self, start: int, end: int) -> Said:
-        return Said(self._text[start:end].strip())
-
-
-def _share(claim: Said, window: Said, head: Said, weights: Mapping[str, float]) -> float:
-    """The weight of those words of the claim that the window or its head hold."""
-    held, named = window.words | head.words, _synonyms(claim, window, head)
-    return sum(weights[word] for word in claim.words if word in named or _is_held(word, held))
+    def _held(self, window: Said, forms: Mapping[str, Set[str]], weights: Mapping[str, float]) -> float:
+        held = window.words | self.head.words
+        return sum(weight for word, weight in weights.items() if forms[word] & held)
 
 
-def _bears(window: Said, head: Said, claim: Said) -> bool:
-    """Whether nothing in the claim is missing that has to be there, and nothing is turned round."""
-    held, synonyms = window.words | head.words, _synonyms(claim, window, head)
-    missing = {word for words in claim.named.values() for word in words} | claim.names
+def _bears(window: Said, head: Said, claim: Said, weights: Mapping[str, float]) -> bool:
+    """Whether enough of the claim is there, all that it names and measures, and nothing turned round."""
+    if not any(claim.amounts <= amounts | head.amounts for amounts in window.amounts_together):
+        return False
+    held, others = window.words | head.words, _in_other_words(window, head, claim)
+    there = {word for word in claim.words if word in others or any(is_alike(word, each) for each in held)}
     return (
-        not missing - held - synonyms
-        and claim.amounts <= window.amounts | head.amounts
+        sum(weights[word] for word in there) >= FLOOR * sum(weights.values())
+        and claim.names <= held | others
+        and all(words <= there for words in claim.named.values())
+        and not _is_swapped(window, claim, there)
         and window.turns.agrees(claim.turns)
-        and not _is_contrary(window.claims, claim.claims)
+        and not any(
+            (finding, not absent) in window.states for finding, absent in claim.states - window.states
+        )
     )
 
 
-def _synonyms(claim: Said, window: Said, head: Said) -> set[str]:
+def _is_swapped(window: Said, claim: Said, there: Set[str]) -> bool:
+    """Whether between the same neighbours another word stands here, and neither is in the other text."""
+    foreign = [each for each in claim.triples if each[1] in claim.words - there - known().plain]
+    own = [each for each in window.triples if each[1] not in claim.words]
+    return any(
+        before in (first, "") and after in (last, "") and (before or after)
+        for before, _, after in foreign
+        for first, _, last in own
+    )
+
+
+def _in_other_words(window: Said, head: Said, claim: Said) -> frozenset[str]:
     """The words of the claim for which the window has others, as far as vocabulary and opposites know."""
     both = claim.named.keys() & (window.named.keys() | head.named.keys())
-    turning = (word for said in window.turns.shared(claim.turns) for word in _words(said))
-    return {*turning, *(word for name in both for word in claim.named[name])}
-
-
-def _is_held(word: str, held: Iterable[str]) -> bool:
-    """The word itself, or one that only ends otherwise ("recommended", "recommendation")."""
-    return word in held or any(_is_alike(word, other) for other in held)
-
-
-def _is_alike(one: str, other: str) -> bool:
-    shortest = min(len(one), len(other))
-    stem = max(5, math.ceil(0.7 * shortest))
-    return shortest >= stem and one[:stem] == other[:stem] and abs(len(one) - len(other)) <= 5
-
-
-def _is_contrary(mine: Iterable[Claim], claimed: Sequence[Claim]) -> bool:
-    """Whether a finding is there in one and not in the other."""
-    states = {(each.finding, each.presence is Presence.ABSENT) for each in mine}
-    return any(
-        (each.finding, each.presence is not Presence.ABSENT) in states
-        and (each.finding, each.presence is Presence.ABSENT) not in states
-        for each in claimed
-    )
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(word for word, _ in known().words(text))
+    return window.turns.shared(claim.turns).union(*(claim.named[name] for name in both))

@@ -10,26 +10,35 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from chat_app.grounding.citations.words import known
+from chat_app.grounding.citations.words import is_alike, known
 
 BESIDE = 3  # words looked at on either side of an opposite
 BEHIND, AHEAD = 2, 3  # words looked at before and after a denial
 HELD = 0.6  # of the words of a denial, from which on the other text speaks of the same thing
 
-CLAUSE = re.compile(r"[;:,()]|\b(?:but|while|whereas|although|though|however|unless|because|which)\b|[.!?]\s")
+CLAUSE = re.compile(
+    r"[;:,()]|\b(?:but|while|whereas|although|though|however|unless|because|which|and)\b|[.!?]\s"
+)
 
 
 @dataclass(frozen=True)
 class Spot:
-    """A turning word in its place: the word as written, and those before and after it in its clause."""
+    """A turning word as it is compared, and the words beside it in its clause."""
 
-    said: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
+    words: frozenset[str]
+    beside: frozenset[str]
 
-    @property
-    def beside(self) -> frozenset[str]:
-        return frozenset((*self.before, *self.after))
+
+@dataclass(frozen=True)
+class Denial:
+    """The words that are denied, and all that stand beside the denial; in its clause."""
+
+    scope: frozenset[str]
+    around: frozenset[str]
+
+    def is_of(self, other: Denial) -> bool:
+        """Whether both deny one word."""
+        return any(is_alike(word, each) for word in self.scope for each in other.scope)
 
 
 class Turns:
@@ -40,45 +49,44 @@ class Turns:
         words = known().words(self._text)
         self._words, self._starts = [word for word, _ in words], [at for _, at in words]
         self._edges = [0, *(match.start() for match in CLAUSE.finditer(self._text)), len(self._text) + 1]
-        self._sides = [(self._found(one), self._found(other)) for one, other in known().opposites]
+        self._poles = self._found()
         self._denials = list(self._denied())
 
     def agrees(self, claim: Turns) -> bool:
         """Whether this text turns and denies as the claim does, where both speak of the same words."""
         turned = (
-            _is_turned(mine, theirs) or _is_turned(mine[::-1], theirs[::-1])
-            for mine, theirs in zip(self._sides, claim._sides, strict=True)
+            _nearest(spot, self._poles.get(pole ^ 1, ())) > _nearest(spot, self._poles.get(pole, ()))
+            for pole, spots in claim._poles.items()
+            for spot in spots
         )
         return not any(turned) and not _is_denied(claim, self) and not _is_denied(self, claim)
 
-    def shared(self, claim: Turns) -> Iterator[str]:
+    def shared(self, claim: Turns) -> frozenset[str]:
         """The claim's opposites that this text has too, in whatever words."""
-        for mine, theirs in zip(self._sides, claim._sides, strict=True):
-            yield from (spot.said for one, other in zip(mine, theirs, strict=True) if one for spot in other)
+        spots = (spot for pole in claim._poles.keys() & self._poles.keys() for spot in claim._poles[pole])
+        return frozenset(word for spot in spots for word in spot.words)
 
-    def _found(self, pattern: re.Pattern[str]) -> list[Spot]:
-        return [self._spot(match, BESIDE, BESIDE) for match in pattern.finditer(self._text)]
+    def _found(self) -> dict[int, list[Spot]]:
+        """The spots of each pole that the text has; the pole opposite to it has the other last bit."""
+        found: dict[int, list[Spot]] = {}
+        for pole, start, end in known().turning(self._text):
+            found.setdefault(pole, []).append(self._spot(start, end, BESIDE, BESIDE))
+        return found
 
-    def _denied(self) -> Iterator[frozenset[str]]:
+    def _denied(self) -> Iterator[Denial]:
         masked = known().no_denial.sub(lambda match: "~" * len(match.group()), self._text)
         for match in known().denial.finditer(masked):
-            yield self._spot(match, BEHIND, AHEAD).beside
+            scope = self._spot(*match.span(), 0, AHEAD).beside
+            around = self._spot(*match.span(), BEHIND, AHEAD).beside
+            yield Denial(scope or around, around)
 
-    def _spot(self, match: re.Match[str], behind: int, ahead: int) -> Spot:
-        edge = bisect_left(self._edges, match.start() + 1)
+    def _spot(self, start: int, end: int, behind: int, ahead: int) -> Spot:
+        edge = bisect_left(self._edges, start + 1)
         first, last = (bisect_left(self._starts, each) for each in self._edges[edge - 1 : edge + 1])
-        here, past = bisect_left(self._starts, match.start()), bisect_left(self._starts, match.end())
+        here, past = bisect_left(self._starts, start), bisect_left(self._starts, end)
         before = self._words[max(first, here - behind) : here]
-        return Spot(match.group(), tuple(before), tuple(self._words[past : min(last, past + ahead)]))
-
-
-Sides = tuple[list[Spot], list[Spot]]
-
-
-def _is_turned(mine: Sides, claimed: Sides) -> bool:
-    """Whether what the claim has at the first pole stands here at the second."""
-    (same, opposite), (wanted, _) = mine, claimed
-    return any(_nearest(spot, opposite) > _nearest(spot, same) for spot in wanted)
+        after = self._words[past : min(last, past + ahead)]
+        return Spot(frozenset(self._words[here:past]), frozenset((*before, *after)))
 
 
 def _nearest(spot: Spot, others: Collection[Spot]) -> int:
@@ -90,6 +98,8 @@ def _is_denied(one: Turns, other: Turns) -> bool:
     """Whether the first denies words that the second has and does not deny."""
     held = frozenset(other._words)
     return any(
-        words and len(words & held) >= HELD * len(words) and not any(words & each for each in other._denials)
-        for words in one._denials
+        denial.around
+        and len(denial.around & held) >= HELD * len(denial.around)
+        and not any(denial.is_of(each) for each in other._denials)
+        for denial in one._denials
     )

@@ -1,0 +1,47 @@
+"""A question is searched with its own words first, then with what it leaves unsaid."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat_app.records import Answer, Conversation, ModelId, Turn
+from chat_app.retrieval.query import built, expanded
+
+
+def after(*questions: str) -> Conversation:
+    conversation = Conversation()
+    for question in questions:
+        answer = Answer("Yes.", ModelId("nano", ""), "prompt", 0)
+        conversation = conversation.with_turn(Turn(question, (), answer))
+    return conversation
+
+
+def test_a_question_with_a_subject_stays_as_it_is() -> None:
+    question = "When is a solid nodule followed?"
+    assert built(question, after("What is a pleural effusion?")) == question
+
+
+@pytest.mark.parametrize("question", ["How big may it be?", "and what then?", "Does it need follow-up?"])
+def test_a_question_without_a_subject_takes_that_of_an_earlier_one(question: str) -> None:
+    earlier = after("Is there a pleural effusion?", "Is it large?")
+    assert built(question, earlier) == f"{question} pleural effusion"
+
+
+def test_numbers_of_an_earlier_question_are_not_searched() -> None:
+    assert "4711" not in built("and then?", after("Has patient 4711 a pneumothorax?"))
+
+
+def test_an_abbreviation_adds_its_full_name() -> None:
+    assert built("What is COPD?", Conversation()) == "What is COPD? chronic obstructive pulmonary disease"
+    assert expanded("copd on ct") == ("chronic obstructive pulmonary disease", "computed tomography")
+
+
+def test_a_word_is_no_abbreviation() -> None:
+    assert expanded("Show all of the aids to us") == ()
+
+
+def test_an_ambiguous_one_is_expanded_only_where_the_words_beside_it_decide() -> None:
+    assert expanded("What is MS?") == ()
+    assert expanded("What are the brain lesions of MS?") == ("multiple sclerosis",)
+    assert expanded("The murmur of MS in the valve") == ("mitral stenosis",)
+    assert expanded("MS with a murmur and brain lesions") == ()
