@@ -1,6 +1,6 @@
 """What is gained by adding words to a question: `python -m benchmarks.queries --data FOLDER`.
 
-MedQuAD's questions against the passages of their own answers, as in benchmarks/retrieval.py. Full names give
+MedQuAD's questions about some of its diseases, against the passages of their answers. Full names give
 way to abbreviations, which are then expanded or not; ordinary questions are expanded too. Words of the
 picture ("chest radiograph") are added to questions about that part of the body, with several weights.
 """
@@ -8,18 +8,20 @@ picture ("chest radiograph") are added to questions about that part of the body,
 from __future__ import annotations
 
 import argparse
+import functools
+import hashlib
 import json
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import chat_app
-from benchmarks.retrieval import HALVES, MOST, QUESTIONS, Question, documents, questions
+from benchmarks.retrieval import BOOK, HALVES, MOST, QUESTIONS, Question, documents, questions
 from chat_app.evaluation.score import wilson
 from chat_app.records import Conversation
 from chat_app.retrieval import query, search
@@ -29,23 +31,38 @@ from chat_app.settings import Settings
 
 RESULT = Path(__file__).parent / "results" / "rules" / "queries.json"
 ABOUT = "MedQuAD's questions with abbreviations, expanded or not, and with words of the picture."
-ORDINARY = 1000  # questions without abbreviations, of each half
+ONE_IN = 16  # diseases are indexed and asked about beside those whose names are abbreviated
+ORDINARY = 500  # questions without abbreviations, of each half
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 TOPICS = {
     "chest radiograph": re.compile(r"\b(?:lung|chest|pulmonary|pleura\w*|pneumo\w+|bronch\w+|thora\w+)\b"),
     "brain magnetic resonance": re.compile(r"\b(?:brain|cerebral|stroke|encephal\w+|glioma|alzheimer\w*)\b"),
     "breast mammogram": re.compile(r"\b(?:breast|mammary)\b"),
 }
-ROUTED = 300  # questions about those parts, of each half
-Ask = Callable[[str], bool]
+ROUTED = 60  # questions about those parts, of each half
 
 
 def shortened(text: str) -> str:
     """With full names of the list replaced by their abbreviations."""
-    table = tomllib.loads(query.FILE.read_text(encoding="utf-8"))
-    for short, long in table["unambiguous"].items():
-        text = re.sub(rf"\b{re.escape(long)}\b", short, text, flags=re.IGNORECASE)
-    return text
+    short = {long.lower(): each for each, long in _names().items()}
+    return _pattern().sub(lambda match: short[match.group().lower()], text)
+
+
+@functools.cache
+def _names() -> dict[str, str]:
+    found: dict[str, str] = tomllib.loads(query.FILE.read_text(encoding="utf-8"))["unambiguous"]
+    return found
+
+
+@functools.cache
+def _pattern() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, _names().values()))})\b", re.IGNORECASE)
+
+
+def drawn(row: dict[str, Any]) -> bool:
+    """All rows whose question has a name of the list, of the others one disease in so many, by its hash."""
+    place = hashlib.sha256(row["focus"].lower().encode()).digest()[0]
+    return place % ONE_IN == 0 or _pattern().search(row["question"]) is not None
 
 
 def expansion(asked: Sequence[Question], searcher: Searcher, owners: Sequence[str]) -> dict[str, Any]:
@@ -104,11 +121,13 @@ def _share(hits: Sequence[bool]) -> dict[str, Any]:
 
 
 def measured(data: Path) -> dict[str, Any]:
-    rows = [json.loads(line) for line in (data / QUESTIONS).read_text(encoding="utf-8").splitlines()]
+    every = [json.loads(line) for line in (data / QUESTIONS).read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in every if drawn(row)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "documents").mkdir()
         documents(data, folder / "documents", rows)
+        (folder / "documents" / BOOK).unlink()
         kept = Settings(data=str(folder / "kept"))
         index(folder / "documents", "benchmark", kept)
         searcher = search.opened(["benchmark"], kept)

@@ -27,8 +27,12 @@ def test_a_question_without_a_subject_takes_that_of_an_earlier_one(question: str
     assert built(question, earlier) == f"{question} pleural effusion"
 
 
-def test_numbers_of_an_earlier_question_are_not_searched() -> None:
-    assert "4711" not in built("and then?", after("Has patient 4711 a pneumothorax?"))
+def test_identifiers_of_an_earlier_question_are_not_searched() -> None:
+    earlier = after("Has Mr. Miller, case no. 47110815, born on 3 May 1950, a pneumothorax of 3 cm?")
+    assert not {"miller", "47110815", "1950", "name", "number", "date"} & set(
+        built("and then?", earlier).split()
+    )
+    assert "pneumothorax" in built("and then?", earlier)
 
 
 def test_an_abbreviation_adds_its_full_name() -> None:

@@ -1,7 +1,8 @@
 """The words to search with: the question, what it leaves unsaid, and what its abbreviations stand for.
 
-It adds words and takes none away. Nothing of a patient is among them: only the questions as they were asked,
-and abbreviations.toml.
+It adds words and takes none away: those of an earlier question, without what rules know as an identifier, and
+those of abbreviations.toml. Nothing that a picture or its file says is among them. A name in the running text
+of a question is not known to be one.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from pathlib import Path
 
 from chat_app.grounding.tokens import tokens
 from chat_app.records import Conversation
+from chat_app.retrieval.scrub import scrubbed
 
 FILE = Path(__file__).with_name("abbreviations.toml")
+TAKEN_OUT = re.compile(r"\[(?:date|number|contact|name)\]")
 SHORT = re.compile(r"(?<![\w-])[A-Za-z]{2,5}(?![\w-])")
 POINTING = re.compile(
     r"\b(?:it|its|this|that|these|those|they|them|their|he|she|one|ones|then)\b", re.IGNORECASE
@@ -57,7 +60,8 @@ def _subject(question: str, conversation: Conversation) -> tuple[str, ...]:
     own = _named(question)
     if own and not (POINTING.search(question) and len(own) <= FEW):
         return ()
-    earlier = (_named(turn.question) for turn in reversed(conversation.turns))
+    asked = (TAKEN_OUT.sub(" ", scrubbed(turn.question)) for turn in reversed(conversation.turns))
+    earlier = map(_named, asked)
     return next((words for words in earlier if words), ())
 
 

@@ -14,7 +14,6 @@ from chat_app.grounding.claims import LONGEST
 from chat_app.grounding.statements import spans
 from chat_app.records import Passage
 
-# Chosen on the development half of the benchmark: see docs/retrieval.md.
 FLOOR = 0.7  # of the weight of what is claimed, that the passage's words must hold
 QUOTED = 0.3  # of it, from which on the nearest words are worth showing
 PLAIN_WEIGHT = 0.25  # of a word that says little by itself, as a share of what it would weigh
