@@ -96,6 +96,7 @@ def test_amounts_are_compared_whatever_their_unit() -> None:
     assert quantities("0.5 mg") == quantities("500 micrograms")
     assert quantities("3 to 6 weeks") == {(21.0, "day"), (42.0, "day")}
     assert quantities("1,500 ml") == quantities("1.5 l")
+    assert quantities("5 \N{GREEK SMALL LETTER MU}m") == quantities("5 \N{MICRO SIGN}m") == {(0.005, "mm")}
     assert quantities("20 % of 20 mg") == {(20.0, "%"), (20.0, "mg")}
 
 

@@ -121,7 +121,7 @@ class Assistant:
         names = self._about(conversation, question, images)
         subject.check_region(conversation, region, names)
         began = time.perf_counter()
-        basis = self._basis(conversation, question, names, corpora)
+        basis = self._basis(conversation, question, corpora)
         asked = question if self.card.taught else basis.asked
         spoken, bare = list[Spoken](), list[Spoken]()
         yield from self._passes(conversation, asked, names, spoken, adapter, stop, region)
@@ -151,13 +151,10 @@ class Assistant:
             if spoken[-1].stopped:
                 break
 
-    def _basis(
-        self, conversation: Conversation, question: str, names: Sequence[str], corpora: Sequence[str] | None
-    ) -> Basis:
+    def _basis(self, conversation: Conversation, question: str, corpora: Sequence[str] | None) -> Basis:
         """What the documents hold for the question, as far as the model has room for it."""
         chosen = self.settings.corpus_names if corpora is None else corpora
-        pictures = [conversation.study.named(name) for name in names]
-        basis = found(question, conversation, pictures, chosen, self.settings)
+        basis = found(question, conversation, chosen, self.settings)
         self.load()
         assert self._model is not None
         return basis.fitting(self._model.get_num_tokens, self.card.contract.context)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from chat_app import prompts
 from chat_app.grounding import citations, statements, trust
-from chat_app.records import Answer, Citation, Conversation, Image, Passage, Source, Statement
+from chat_app.records import Answer, Citation, Conversation, Passage, Source, Statement
 from chat_app.settings import Settings
 
 PROMPT = "passages"
@@ -47,7 +47,6 @@ class Basis:
 def found(
     question: str,
     conversation: Conversation,
-    pictures: Sequence[Image],
     corpora: Sequence[str],
     settings: Settings,
 ) -> Basis:
@@ -59,9 +58,9 @@ def found(
     """
     if not corpora:
         return Basis(question)
-    from chat_app.retrieval import search
+    from chat_app.retrieval import query, search
 
-    chosen = search.search(question, corpora, settings, MOST)
+    chosen = search.search(query.built(question, conversation), corpora, settings, MOST)
     return Basis(question, tuple(corpora), tuple(each.passage for each in chosen))
 
 

@@ -98,4 +98,3 @@ class Drafting:
         if spoken.fixed:
             return fixed(spoken.text)
         return draft.of_priors(section.statements, self.pictures)
-

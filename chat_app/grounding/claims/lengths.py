@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MM = {"mm": 1.0, "cm": 10.0, "millimet": 1.0, "centimet": 10.0, "µm": 0.001, "um": 0.001, "micron": 0.001}
+MM = {"mm": 1.0, "cm": 10.0, "millimet": 1.0, "centimet": 10.0, "um": 0.001, "micron": 0.001}
+MM |= {"\N{MICRO SIGN}m": 0.001, "\N{GREEK SMALL LETTER MU}m": 0.001}
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _UNIT = r"(?:mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?|[µu]m|microns?)"
