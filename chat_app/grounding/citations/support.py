@@ -59,9 +59,9 @@ class _Read:
     def __init__(self, passage: Passage) -> None:
         edges = list(spans(passage.text))[:MOST_SENTENCES]
         self.head = Said(f"{passage.title}. {passage.section}")
-        self.sentences = [Said(passage.text[start:end].strip()) for start, end in edges]
-        pairs = [Said(passage.text[start:end].strip()) for (start, _), (_, end) in pairwise(edges)]
-        self._windows = [*self.sentences, *pairs]
+        pairs = [(start, end) for (start, _), (_, end) in pairwise(edges)]
+        self.sentences = [_window(passage.text, *edge) for edge in edges]
+        self._windows = [*self.sentences, *(_window(passage.text, *edge) for edge in pairs)]
 
     @cached_property
     def _words(self) -> frozenset[str]:
@@ -76,6 +76,11 @@ class _Read:
     def _held(self, window: Said, forms: Mapping[str, Set[str]], weights: Mapping[str, float]) -> float:
         held = window.words | self.head.words
         return sum(weight for word, weight in weights.items() if forms[word] & held)
+
+
+def _window(text: str, start: int, end: int) -> Said:
+    """Those words of the text; of what is longer than sentences are, the beginning."""
+    return Said(text[start : min(end, start + LONGEST)].strip())
 
 
 def _bears(window: Said, head: Said, claim: Said, weights: Mapping[str, float]) -> bool:
