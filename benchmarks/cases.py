@@ -57,7 +57,6 @@ TASKS: dict[str, tuple[tuple[str, ...], Class]] = {
     "kind of picture": (tuple(SETS), lambda record: record.set),
     "tumour": (("mri_brain",), lambda record: record.labels[0]),
     "film, normal or not": (("cxr_nih",), lambda record: str("No Finding" in record.labels)),
-    "breast, normal, benign or malignant": (("us_breast",), lambda record: record.labels[0]),
 }
 SEEING: dict[str, Of] = {"nano": lambda seen: seen.nano, "greys": lambda seen: seen.grey}
 
@@ -131,6 +130,9 @@ def figures(rows: Sequence[Seen]) -> dict[str, Any]:
     splits = {split: [each for each in rows if each.record.split == split] for split in SPLITS}
     return {
         "floor": FLOOR,
+        "pictures": {
+            name: {split: len(_of(each, (name,))) for split, each in splits.items()} for name in SETS
+        },
         "precision@5": {
             name: {
                 split: precision(_of(splits["test"], sets), _of(splits[split], sets), same)
