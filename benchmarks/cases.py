@@ -32,8 +32,10 @@ from chat_app.settings import Settings
 
 RESULT = Path(__file__).parent / "results" / "rules" / "cases.json"
 ABOUT = "Precision@5 of similar cases: test pictures in libraries of training and of validation pictures."
-# Which of the pictures of a set are taken: of brain slices every second, for neighbours are much the same.
-SETS = {"blood_cells": 1, "cxr_nih": 1, "mri_brain": 2, "us_breast": 1, "us_nerve": 1}
+SETS = ("blood_cells", "cxr_nih", "mri_brain", "us_breast", "us_nerve")
+SLICES = "mri_brain"  # of it every second picture is taken, for neighbours are much the same
+# Of the sets that only stand for a kind of picture, the first so many of each split.
+KINDS, MOST_OF_KIND = ("blood_cells", "us_breast", "us_nerve"), {"train": 300, "val": 60, "test": 60}
 FOLDS = ("mri_brain",)  # its groups are folds of patients, who are not told apart
 SPLITS = ("train", "val", "test")
 MOST, SIDE, BATCH = 5, 32, 16
@@ -54,7 +56,7 @@ Class = Callable[[Record], str]
 Of = Callable[[Seen], Any]
 # What a case has to share with the picture, and the sets among which it is looked for.
 TASKS: dict[str, tuple[tuple[str, ...], Class]] = {
-    "kind of picture": (tuple(SETS), lambda record: record.set),
+    "kind of picture": (SETS, lambda record: record.set),
     "tumour": (("mri_brain",), lambda record: record.labels[0]),
     "film, normal or not": (("cxr_nih",), lambda record: str("No Finding" in record.labels)),
 }
@@ -116,14 +118,16 @@ def floors(asked: Sequence[Seen], library: Sequence[Seen], most: int) -> dict[st
 
 
 def measured(data: Path) -> dict[str, Any]:
-    records = [record for name, step in SETS.items() for record in taken(reader.read(data / name), step)]
+    records = [record for name in SETS for record in taken(reader.read(data / name), name)]
     return figures(list(seen(records, Assistant(Settings()).tower)))
 
 
-def taken(records: Sequence[Record], step: int) -> Iterator[Record]:
-    """Of each split every so many."""
+def taken(records: Sequence[Record], name: str) -> Iterator[Record]:
+    """What of the set of that name is asked with and looked for."""
     for split in SPLITS:
-        yield from [record for record in records if record.split == split][::step]
+        most = MOST_OF_KIND[split] if name in KINDS else None
+        of_split = [record for record in records if record.split == split]
+        yield from of_split[:: 2 if name == SLICES else 1][:most]
 
 
 def figures(rows: Sequence[Seen]) -> dict[str, Any]:

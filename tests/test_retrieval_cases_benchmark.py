@@ -35,7 +35,7 @@ def test_precision_is_counted_over_the_five_nearest() -> None:
 
 
 def test_a_floor_keeps_the_own_kind_and_refuses_others() -> None:
-    sets = list(cases.SETS)
+    sets = cases.SETS
     eye = np.eye(len(sets), dtype=np.float32)
     rows = {
         split: [
@@ -48,9 +48,12 @@ def test_a_floor_keeps_the_own_kind_and_refuses_others() -> None:
         assert found == {"own kind finds a case": 1.0, "another kind finds none": 1.0}
 
 
-def test_of_each_split_every_second_is_taken() -> None:
-    records = [row(number, ("train", "val")[number % 2], "x").record for number in range(8)]
-    assert [record.id for record in cases.taken(records, 2)] == ["0", "4", "1", "5"]
+def test_of_slices_every_second_is_taken_and_of_mere_kinds_the_first() -> None:
+    records = [row(number, ("train", "val")[number % 2], "x").record for number in range(200)]
+    slices = [record.id for record in cases.taken(records, "mri_brain")]
+    assert slices[:3] == ["0", "4", "8"] and len(slices) == 100
+    kinds = [record.split for record in cases.taken(records, "us_breast")]
+    assert (kinds.count("train"), kinds.count("val")) == (100, 60)
 
 
 def test_the_figures_kept_are_of_this_benchmark() -> None:
