@@ -11,7 +11,7 @@ STRANGER = "The parathyroid glands are located behind the thyroid."
 
 def source() -> misquotes.Source:
     passage = Passage("a", TEXT, "Lung")
-    other = Passage("b", "It is treated with rest. It increases before noon in most patients.", "Lung")
+    other = Passage("b", "It is treated with rest. It increases before noon in most of the older patients.", "Lung")
     return misquotes.Source(TEXT, "It is rare.", passage, other, STRANGER, {"people": 9, "parathyroid": 1})
 
 
@@ -20,7 +20,7 @@ def test_every_kind_of_fault_changes_the_sentence() -> None:
     assert made["shortened"] == "About 20 people have 3 mm in the left lung."
     assert made["reworded"].startswith("approximately 20") or "patients" in made["reworded"]
     assert "41 people" in made["number"] and "3 cm" in made["unit"] and "right lung" in made["side"]
-    assert made["elsewhere"] == "It increases before noon in most patients."
+    assert made["elsewhere"] == "It increases before noon in most of the older patients."
     assert made["invented"].endswith("the parathyroid glands are located behind the thyroid.")
 
 
