@@ -26,6 +26,8 @@ FLOORS = {
     "memory": 2,
     "grounding": 2,
     "reports": 2,
+    "address": 2,
+    "client": 2,
     "subject": 3,
     "models": 3,
     "data": 3,

@@ -22,6 +22,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from orthanc import free_port
 from servers import ADAPTER, MODEL, PAGES, Fake, Talk, fake, is_at_rest
 
+from chat_app import client
 from chat_app import settings as settings_module
 from chat_app.errors import ChatAppError, ModelError, SetupError
 from chat_app.models import cards, remote
@@ -181,10 +182,10 @@ def test_nothing_meant_for_openai_goes_to_another_server(
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with fake() as running:
         assert told(opened(running, api_key=key)) == ANSWER
-    assert all(set(each) <= line.HEADERS for each in running.headers)
+    assert all(set(each) <= client.HEADERS for each in running.headers)
     assert {each["authorization"] for each in running.headers} == {f"Bearer {sent}"}
     assert {each["host"] for each in running.headers} == {running.url.split("/")[2]}
-    assert {each["user-agent"] for each in running.headers} == {line.AGENT}
+    assert {each["user-agent"] for each in running.headers} == {client.AGENT}
     shown = json.dumps([running.headers, running.asked]).replace("Zq", "").replace(KEY, "")
     assert "zq" not in shown
 
@@ -192,8 +193,8 @@ def test_nothing_meant_for_openai_goes_to_another_server(
 def test_headers_that_openai_would_set_are_set_again() -> None:
     headers = {"authorization": "Bearer zq", "host": "zq", "User-Agent": "zq", "X-Zq": "zq"}
     request = faults.HTTP.Request("GET", "http://127.0.0.1:8000/v1", headers=headers)
-    line._Bare("ours")(request)
-    ours = {"authorization": "Bearer ours", "host": "127.0.0.1:8000", "user-agent": line.AGENT}
+    client._Bare("ours")(request)
+    ours = {"authorization": "Bearer ours", "host": "127.0.0.1:8000", "user-agent": client.AGENT}
     assert dict(request.headers) == ours
 
 

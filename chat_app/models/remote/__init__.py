@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chat_app.models.remote import address
+from chat_app import address
 from chat_app.records import Contract, ModelId
 
 if TYPE_CHECKING:

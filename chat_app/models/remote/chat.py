@@ -20,9 +20,9 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict, Field
 
+from chat_app.address import Address
 from chat_app.errors import ModelError, SetupError
 from chat_app.models.remote import faults, servers
-from chat_app.models.remote.address import Address
 from chat_app.models.remote.follow import follow
 from chat_app.models.remote.line import Line
 from chat_app.models.remote.servers import Listed, Server

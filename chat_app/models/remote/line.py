@@ -1,13 +1,8 @@
-"""The line to a model's server: openai and langchain-openai, held to one machine and silenced.
-
-Nothing of the environment that is meant for OpenAI's own server goes over it, and no other machine is asked.
-"""
+"""The line to a model's server: what it says of itself, and the chunks of its answers."""
 
 from __future__ import annotations
 
 import json
-import logging
-import ssl
 import warnings
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -19,9 +14,9 @@ from langchain_core.messages import AIMessageChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from chat_app.errors import SetupError
+from chat_app import client
+from chat_app.address import Address
 from chat_app.models.remote import faults
-from chat_app.models.remote.address import Address
 from chat_app.models.remote.follow import Loop
 
 # Seconds. A picture travels in the body, so writing may take a while. Reading is watched by whoever reads.
@@ -30,19 +25,6 @@ QUICK = openai.Timeout(5.0, connect=10.0)
 
 # openai tries again itself after 408, 409, 429 and 5xx, and when the connection fails.
 RETRIES = 2
-
-# What they log holds whole addresses; openai 2 logs the question too, at DEBUG.
-TALKERS = ("openai._base_client", "openai._response", "openai._legacy_response", "httpx", "httpx2")
-
-AGENT = "lightbox"
-
-# openai adds which system and Python this is, and an organisation from the user's environment.
-HEADERS = frozenset(
-    {
-        *("host", "connection", "user-agent", "authorization", "accept", "accept-encoding"),
-        *("content-type", "content-length", "transfer-encoding"),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -53,65 +35,19 @@ class Models:
     header: str
 
 
-class _Own:
-    """Goes before a client of openai's, which would add what stands in OPENAI_CUSTOM_HEADERS."""
-
-    @property
-    def default_headers(self) -> dict[str, Any]:
-        return {"Accept": "application/json", "Content-Type": "application/json"}
-
-
-class _Asking(_Own, openai.OpenAI):
-    pass
-
-
-class _Answering(_Own, openai.AsyncOpenAI):
-    pass
-
-
-class _Bare:
-    """Leaves of a request what every server needs, and says who asks; called before it goes."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: Any) -> None:
-        for name in [name for name in request.headers if name.lower() not in HEADERS]:
-            del request.headers[name]
-        request.headers["authorization"] = f"Bearer {self._key}"
-        request.headers["host"] = request.url.netloc.decode("ascii")
-        request.headers["user-agent"] = AGENT
-
-    async def later(self, request: Any) -> None:
-        self(request)
-
-
 class Line:
     """How one server is asked. The key is shown nowhere. loop: where its answers are read."""
 
     def __init__(self, address: Address, key: str) -> None:
         """Raises SetupError when that can be no key."""
-        for name in TALKERS:
-            logging.getLogger(name).addFilter(_silent)
         # These quote what the server sent.
         warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)
         self.address = address
-        key = _checked(key)
-        bare = _Bare(key)
-        way: dict[str, Any] = {
-            "trust_env": not address.is_loopback,
-            "follow_redirects": False,
-            # OpenSSL reads SSL_CERT_FILE.
-            "verify": ssl.create_default_context(),
-        }
-        asking = openai.DefaultHttpxClient(**way, event_hooks={"request": [bare]})
-        answering = openai.DefaultAsyncHttpxClient(**way, event_hooks={"request": [bare.later]})
-        # Made once: all this takes as long as the rest of a question.
-        end: dict[str, Any] = {"base_url": address.url, "api_key": key}
-        self._asking = _Asking(**end, http_client=asking, timeout=QUICK, max_retries=0)
-        later = _Answering(**end, http_client=answering, timeout=TIMEOUT, max_retries=RETRIES)
-        self._chat = _chat(self._asking, later)
-        self.loop = Loop(answering.aclose)
+        self._asking = client.asking(address.url, key, QUICK)
+        answering = client.answering(address.url, key, TIMEOUT, RETRIES)
+        # Made once: this takes as long as the rest of a question.
+        self._chat = _chat(self._asking, answering)
+        self.loop = Loop(answering.close)
 
     def models(self) -> Models:
         """Raises SetupError when the server cannot be reached or refuses us; anything else is tolerated."""
@@ -153,7 +89,7 @@ class Line:
         return self._asking.get(path, cast_to=faults.HTTP.Response)
 
 
-def _chat(asking: _Asking, answering: _Answering) -> ChatOpenAI:
+def _chat(asking: openai.OpenAI, answering: openai.AsyncOpenAI) -> ChatOpenAI:
     return ChatOpenAI(
         # ChatOpenAI has rules for names that look like OpenAI's ("o1", "gpt-5", "codex"); the true name
         # comes with each question.
@@ -173,16 +109,6 @@ def _chat(asking: _Asking, answering: _Answering) -> ChatOpenAI:
     )
 
 
-def _checked(key: str) -> str:
-    """What is sent as the key; openai insists on one, else it takes another's from the environment."""
-    key = key.strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise SetupError(
-            "The key in LIGHTBOX_API_KEY holds a space or a letter beyond ASCII: set it to the key alone."
-        )
-    return key or "none"
-
-
 def _json(content: bytes) -> object:
     try:
         data: object = json.loads(content)
@@ -190,7 +116,3 @@ def _json(content: bytes) -> object:
     except (ValueError, RecursionError):
         return None
     return data
-
-
-def _silent(_: logging.LogRecord) -> bool:
-    return False

@@ -68,7 +68,7 @@ def parsed(name: str) -> Address:
     """
     model, found, url = name.removeprefix(SCHEME).rpartition("@")
     if "://" in model:
-        raise SetupError("The model's address holds a user or password: give a key in LIGHTBOX_API_KEY.")
+        raise SetupError("The model's address holds a user or password: leave them out, and set its key.")
     parts = hosts.split(url)
     if not (model.strip() and found and parts):
         raise SetupError(
