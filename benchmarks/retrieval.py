@@ -26,7 +26,7 @@ import numpy as np
 
 import chat_app
 from chat_app.grounding.tokens import SUBJECTLESS, WORD, tokens
-from chat_app.retrieval import search
+from chat_app.retrieval import corpus, search
 from chat_app.retrieval.index import index
 from chat_app.retrieval.search import Found, Searcher, chosen
 from chat_app.settings import Settings
@@ -145,10 +145,10 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "no basis once its disease is left out": np.array([each.is_near_refused for each in outcomes]),
     }
     groups = np.unique([each.focus for each in outcomes], return_inverse=True)[1]
-    return {name: _interval(np.asarray(each, float), groups) for name, each in values.items()}
+    return {name: interval(np.asarray(each, float), groups) for name, each in values.items()}
 
 
-def _interval(values: Any, groups: Any) -> list[float]:
+def interval(values: Any, groups: Any) -> list[float]:
     """Mean, lower and upper end."""
     sums, counts = np.bincount(groups, values), np.bincount(groups)
     drawn = np.random.default_rng(0).integers(0, len(sums), (RESAMPLED, len(sums)))
@@ -196,7 +196,7 @@ def _share(given: Iterable[object]) -> float:
 def rules(searcher: Searcher, asked: Sequence[Question], owners: Sequence[str]) -> dict[str, float]:
     """Recall@5 on these questions with the words as they are, and with each rule about them added."""
     texts = [
-        search.searched(each.title, each.section, each.text)
+        corpus.searched(each.title, each.section, each.text)
         for each in map(searcher.passage, range(len(searcher)))
     ]
     return {name: _recall(rule, texts, asked, owners) for name, rule in WORD_RULES.items()}
@@ -220,7 +220,7 @@ def speed(searcher: Searcher, asked: Sequence[str]) -> dict[str, float]:
     from rank_bm25 import BM25Okapi
 
     passages = map(searcher.passage, range(len(searcher)))
-    rows = [tokens(search.searched(each.title, each.section, each.text)) for each in passages]
+    rows = [tokens(corpus.searched(each.title, each.section, each.text)) for each in passages]
     peer = BM25Okapi(rows)
     started = time.perf_counter()
     for text in asked:
@@ -235,8 +235,17 @@ def speed(searcher: Searcher, asked: Sequence[str]) -> dict[str, float]:
     return {"lightbox ms": ours * each, "rank_bm25 ms": theirs * each, "ratio": theirs / ours}
 
 
+def loaded(data: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (data / QUESTIONS).read_text(encoding="utf-8").splitlines()]
+
+
+def order(question: Question) -> bytes:
+    """By which questions are drawn."""
+    return _hash(question.text)
+
+
 def measured(data: Path, limit: int) -> dict[str, Any]:
-    rows = [json.loads(line) for line in (data / QUESTIONS).read_text(encoding="utf-8").splitlines()]
+    rows = loaded(data)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "documents").mkdir()
@@ -252,7 +261,7 @@ def measured(data: Path, limit: int) -> dict[str, Any]:
         opened = time.perf_counter()
         times = {"reading s": read - started, "words s": built - read, "opening again s": opened - built}
         halves = [[each for each in questions(rows) if each.half == half] for half in HALVES]
-        choosing = sorted(halves[0], key=lambda each: _hash(each.text))[:CHOOSING]
+        choosing = sorted(halves[0], key=order)[:CHOOSING]
         asked = halves[1][: limit or None]
         about = {row["id"]: row["focus"].lower() for row in rows}
         owners = [searcher.passage(row).source for row in range(len(searcher))]

@@ -34,6 +34,8 @@ class Settings:
     store: where cases are kept, "" for a file in that folder, "none" for nowhere, else a database's URL.
     store_mb: most megabytes kept of one case's pictures. audit_key: file with the key of the record, "" for
     one beside it. user: what whoever works here is called in both, never their name.
+    embedder: what turns documents and questions into vectors, "" to search by words alone; embedder_key: what
+    its server asks for.
     """
 
     model: str = "nano"
@@ -60,6 +62,8 @@ class Settings:
     store_mb: int = 2000
     audit_key: str = ""
     user: str = "local"
+    embedder: str = ""
+    embedder_key: str = field(default="", repr=False)
 
     @property
     def folder(self) -> Path:

@@ -46,7 +46,10 @@ FLOORS = {
 }
 
 HEAVY = {"torch", "transformers", "peft", "bitsandbytes", "accelerate"}
-HEAVY_ROOMS = ("models/local/", "models/fit.py", "models/nano/", "training/", "evaluation/")
+HEAVY_ROOMS = (
+    *("models/local/", "models/fit.py", "models/nano/", "training/", "evaluation/"),
+    "retrieval/embedders/checkpoint.py",
+)
 
 # The ways between rooms of one floor: the command line starts the page and prints what the doctor found;
 # a report is made of statements; an adapter's figures have evaluation's intervals; report templates are found

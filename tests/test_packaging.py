@@ -63,6 +63,8 @@ SETTINGS = {
     "store_mb": "most megabytes kept of one case's pictures",
     "audit_key": "file with the key of the record of who did what; by default beside it",
     "user": "what whoever works here is called in both; a pseudonym",
+    "embedder": "what searches documents by meaning too: docs/retrieval.md lists them; none by default",
+    "embedder_key": "what the embedder's server asks for; taken from the environment only",
 }
 
 

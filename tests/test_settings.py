@@ -92,5 +92,9 @@ def test_what_is_kept_lies_in_the_user_s_own_folder_or_the_one_named(
 
 
 def test_no_secret_is_shown_with_the_settings() -> None:
-    shown = repr(Settings(api_key="Zq", dicomweb_password="Zq", store="postgresql://user:Zq@host/name"))
+    shown = repr(
+        Settings(
+            api_key="Zq", embedder_key="Zq", dicomweb_password="Zq", store="postgresql://user:Zq@host/name"
+        )
+    )
     assert "Zq" not in shown

@@ -186,6 +186,7 @@ def _index(commands: Any) -> None:
     instead.add_argument("--delete", action="store_true", help="delete the corpus of that name")
     document = "delete one document of it, by the name it has in the folder"
     instead.add_argument("--delete-document", metavar="SOURCE", help=document)
+    shared.meaning(parser)
 
 
 def _search(commands: Any) -> None:
@@ -196,6 +197,7 @@ def _search(commands: Any) -> None:
     parser.add_argument("--corpus", action="append", default=[], metavar="NAME", help=which)
     most = "most passages shown (default: 5)"
     parser.add_argument("--most", type=int, default=5, metavar="N", help=most)
+    shared.meaning(parser)
 
 
 def _library(commands: Any) -> None:

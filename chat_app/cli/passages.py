@@ -37,7 +37,7 @@ def _bring(options: argparse.Namespace) -> int:
 
     if not options.folder:
         raise InputError(indexing.NOWHERE)
-    chosen = settings.load()
+    chosen = settings.load({"embedder": options.embedder})
     record = audit.open(chosen)
     record.check()  # whoever may not record may not index
     done = indexing.index(options.folder, options.name, chosen)
@@ -92,7 +92,7 @@ def search(options: argparse.Namespace) -> int:
 
     if options.most < 1:
         raise InputError(FEW)
-    chosen = settings.load()
+    chosen = settings.load({"embedder": options.embedder})
     found = searching.search(options.question, options.corpus or corpora(chosen), chosen, options.most)
     print("\n\n".join(_shown(number, each) for number, each in enumerate(found, 1)) or "No basis found.")
     return int(not found)
@@ -100,4 +100,4 @@ def search(options: argparse.Namespace) -> int:
 
 def _shown(number: int, found: Found) -> str:
     licence = f" ({found.passage.licence})" if found.passage.licence else ""
-    return f"[{number}] {found.passage.place}{licence}  score {found.score:.1f}\n{found.passage.text}"
+    return f"[{number}] {found.passage.place}{licence}  score {found.score:.3g}\n{found.passage.text}"

@@ -44,6 +44,13 @@ def weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adapter", metavar="NAME", help="LoRA adapter to answer with")
 
 
+def meaning(parser: argparse.ArgumentParser) -> None:
+    which = (
+        "also search by meaning, with vectors of this embedder (see docs/retrieval.md; default: words alone)"
+    )
+    parser.add_argument("--embedder", metavar="NAME", help=which)
+
+
 def agreed(parser: argparse.ArgumentParser) -> None:
     says = "send pictures and questions to the server of the model, where that is another machine"
     parser.add_argument("--agree", action="store_true", help=says)

@@ -59,24 +59,38 @@ class Corpus:
     def put(self, key: str, sha256: str, rules: int, passages: Sequence[Passage]) -> None:
         """Keeps a document in place of what was kept under its key."""
         head = Head(sha256, rules, len(passages))
+        self._forget_vectors(key)
         forms = (asdict(head), *map(asdict, passages))
         lines = (json.dumps(form, ensure_ascii=False) for form in forms)
         private.replace(self.folder / f"{key}.jsonl", "".join(f"{line}\n" for line in lines).encode())
 
     def remove(self, key: str) -> None:
+        self._forget_vectors(key)
         (self.folder / f"{key}.jsonl").unlink(missing_ok=True)
 
     def lines(self) -> Iterator[bytes]:
         """Every passage as it is kept, a line of JSON each."""
         for path in self._files():
-            with path.open("rb") as file:
-                next(file)
-                yield from file
+            yield from self.document(path.stem)
+
+    def document(self, key: str) -> Iterator[bytes]:
+        """The same of one document."""
+        with (self.folder / f"{key}.jsonl").open("rb") as file:
+            next(file)
+            yield from file
+
+    def vectors(self, key: str, embedder: str, part: int) -> Path:
+        """Where an embedder's vectors of one part of a document lie; they go with the document."""
+        return self.folder / f"{key}.{embedder}.{part:06}.npy"
 
     def sweep(self) -> None:
         """Deletes what a killed run left half written."""
         for left in self.folder.glob(".*"):
             left.unlink()
+
+    def _forget_vectors(self, key: str) -> None:
+        for path in self.folder.glob(f"{key}.*.npy"):
+            path.unlink()
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("[!.]*.jsonl"))
@@ -92,6 +106,11 @@ def passage(line: bytes) -> Passage:
         return Passage(**json.loads(line))
     except (ValueError, TypeError) as error:
         raise SetupError(HURT) from error
+
+
+def searched(title: str, section: str, text: str) -> str:
+    """What of a passage is searched: its title and section too, for a sentence rarely names its subject."""
+    return f"{title} {section} {text}"
 
 
 def existing(settings: Settings, name: str) -> Corpus:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from chat_app.errors import InputError, TooLarge, UnreadableFile
 from chat_app.records import Passage
-from chat_app.retrieval import corpus, cut, parsers
+from chat_app.retrieval import corpus, cut, embedders, parsers, vectors
 from chat_app.retrieval.blocks import shown
 from chat_app.retrieval.corpus import Corpus
 from chat_app.retrieval.limits import MEGABYTE, Limits
@@ -51,8 +51,10 @@ def index(folder: Path, name: str, settings: Settings, limits: Limits | None = N
 
     Raises:
         InputError: there is no such folder, it holds no document, or others are at work.
-        SetupError: the extra "retrieval" is not installed, or the data folder cannot be used.
+        SetupError: the extra "retrieval" is not installed, or the data folder or the embedder cannot be used.
+        ModelError: the embedder cannot be asked; the documents are kept.
     """
+    embedder = embedders.chosen(settings)
     known = parsers.known()
     files = dict(_files(folder))
     taken = {source: path for source, path in files.items() if parsers.ending(source) in known}
@@ -60,7 +62,10 @@ def index(folder: Path, name: str, settings: Settings, limits: Limits | None = N
         raise InputError(NOTHING)
     kept = corpus.made(settings, name)
     with corpus.changing(settings):
-        return _Run(kept, settings, limits or Limits()).bring(taken, len(files) - len(taken))
+        done = _Run(kept, settings, limits or Limits()).bring(taken, len(files) - len(taken))
+    if embedder:
+        vectors.complete([kept], embedder, settings)
+    return done
 
 
 class _Run:

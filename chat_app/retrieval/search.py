@@ -1,7 +1,8 @@
-"""Finds the passages that a question's words point to, by BM25 over all passages of the named corpora.
+"""Finds the passages that a question points to: by BM25 over all passages of the named corpora.
 
-What is worked out for it (bm25s) is kept beside the corpora under a hash of what they hold, and made again
-whenever that changes. It knows words, not meanings.
+Where the settings name an embedder, by the likeness of vectors too; both rankings become one. What is worked
+out for it (bm25s, vectors) is kept beside the corpora under a hash of what they hold, and made again whenever
+that changes.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import os
 import shutil
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,16 @@ from chat_app import private
 from chat_app.errors import BadQuestion, InputError, SetupError
 from chat_app.grounding.tokens import tokens
 from chat_app.records import Passage
-from chat_app.retrieval import MISSING, corpus
-from chat_app.retrieval.corpus import Corpus
+from chat_app.retrieval import MISSING, corpus, embedders, fusion, vectors
+from chat_app.retrieval.corpus import Corpus, searched
+from chat_app.retrieval.vectors import Near, Vectors
 from chat_app.settings import Settings
 
-# Both constants were chosen on the development half of MedQuAD: see docs/retrieval.md.
+# The constants were chosen on the development half of MedQuAD: see docs/retrieval.md.
 FLOOR = 0.6  # of the weight of a question's words, that a passage must hold to be a basis
 GAP = 0.2  # the share by which a score may fall below the one before
+FUSED_GAP = 0.2  # the same of the fused score
+DEPTH = 100  # passages of each ranking that are fused
 RULES = 1  # raised whenever words are searched in another way, so that all is worked out again
 MOST_CHARACTERS = 4000
 PASSAGES, STARTS = "passages.jsonl", "starts.npy"
@@ -39,17 +44,26 @@ WORDLESS = "The question is empty: write what to look for."
 
 @dataclass(frozen=True)
 class Found:
-    """A passage, its BM25 score, and which share of the weight of the question's words it holds, 0 to 1."""
+    """A passage, its score, and which share of the weight of the question's words it holds, 0 to 1.
+
+    score: BM25's, or that of the fused ranking where there are vectors. cosine: of the question and the
+    passage, 0 where there are none.
+    """
 
     passage: Passage
     score: float
     share: float
+    cosine: float = 0.0
 
 
 class Searcher:
-    """The passages of some corpora, opened for searching; they stay as they were when it was opened."""
+    """The passages of some corpora, opened for searching; they stay as they were when it was opened.
 
-    def __init__(self, folder: Path) -> None:
+    near: their vectors, None where words alone are searched.
+    """
+
+    def __init__(self, folder: Path, near: Near | None = None) -> None:
+        self.near = near
         self._passages = np.memmap(folder / PASSAGES, np.uint8, "r")
         self._starts = np.load(folder / STARTS)
         self._bm25 = _bm25s().BM25.load(folder, mmap=True, show_progress=False)
@@ -63,31 +77,43 @@ class Searcher:
 
         Raises:
             BadQuestion: the question is empty or too long.
+            SetupError, ModelError: the embedder cannot be asked.
         """
-        return chosen(self.found(query, self.ranked(query, most)))
+        words = self.ranked(query, DEPTH if self.near else most)
+        if self.near is None:
+            return chosen(self.found(query, words))
+        cosines = self.near.cosines(query)
+        best = fusion.fused([words, fusion.first(cosines, DEPTH)])[: max(most, 0)]
+        return self.basis(self.found(query, best, cosines))
+
+    def basis(self, ranked: Iterable[Found]) -> tuple[Found, ...]:
+        """Of fused passages those that are a basis: by cosine, by words where no floor of it was measured."""
+        if self.near is None or self.near.floor is None:
+            return chosen(ranked, gap=FUSED_GAP)
+        return chosen(ranked, self.near.floor, FUSED_GAP, attrgetter("cosine"))
 
     def ranked(self, query: str, most: int) -> list[tuple[int, float]]:
-        """The best passages by number, each with its score, whether they are a basis or not."""
+        """The best passages by words: number and BM25 score, whether they are a basis or not."""
         known = [word for word in dict.fromkeys(tokens(checked(query))) if word in self._words]
-        if not known or most < 1:
-            return []
-        scores = self._bm25.get_scores(known)
-        best = np.argpartition(-scores, min(most, len(scores)) - 1)[:most]
-        ordered = best[np.lexsort((best, -scores[best]))]
-        return [(int(row), float(scores[row])) for row in ordered if scores[row] > 0]
+        return fusion.first(self._bm25.get_scores(known), most) if known else []
 
     def passage(self, row: int) -> Passage:
         start, end = self._starts[row : row + 2]
         return corpus.passage(self._passages[start:end].tobytes())
 
-    def found(self, query: str, ranked: Iterable[tuple[int, float]]) -> Iterator[Found]:
-        """The passages of those numbers, each with the share of the question's weight that it holds."""
+    def found(
+        self, query: str, ranked: Iterable[tuple[int, float]], cosines: Vectors | None = None
+    ) -> Iterator[Found]:
+        """The passages of those numbers, each with the share of the question's weight that it holds.
+
+        cosines: of all passages, (passages,).
+        """
         weights = {word: self._weight(word) for word in tokens(query)}
         for row, score in ranked:
             passage = self.passage(row)
             held = set(tokens(searched(passage.title, passage.section, passage.text)))
-            share = sum(weights[word] for word in weights if word in held) / sum(weights.values())
-            yield Found(passage, score, share)
+            share = sum(weights[word] for word in weights if word in held) / (sum(weights.values()) or 1)
+            yield Found(passage, score, share, 0.0 if cosines is None else float(cosines[row]))
 
     def _weight(self, word: str) -> float:
         """The most that a word can add to a score (Lucene's idf); an unknown word weighs as the rarest."""
@@ -107,15 +133,20 @@ def checked(query: str) -> str:
     return query
 
 
-def chosen(ranked: Iterable[Found], floor: float = FLOOR, gap: float = GAP) -> tuple[Found, ...]:
-    """Those above the floor, up to where the score falls by more than a share.
+def chosen(
+    ranked: Iterable[Found],
+    floor: float = FLOOR,
+    gap: float = GAP,
+    height: Callable[[Found], float] = attrgetter("share"),
+) -> tuple[Found, ...]:
+    """Those above the floor, up to where the score falls by more than a share; height: what the floor is of.
 
     The number of passages by the ratio of neighbouring scores is MMed-RAG's idea (Xia et al., ICLR 2025,
     arXiv:2410.13085, adaptive retrieved context selection).
     """
     found: list[Found] = []
     for each in ranked:
-        if each.share < floor:
+        if height(each) < floor:
             continue
         if found and each.score < found[-1].score * (1 - gap):
             break
@@ -133,33 +164,32 @@ def opened(corpora: Sequence[str], settings: Settings) -> Searcher:
 
     Raises:
         InputError: none is named, or nothing is indexed under a name.
-        SetupError: the extra "retrieval" is not installed, or the index is damaged.
+        SetupError: the extra "retrieval" is not installed, the index is damaged, or the embedder is unusable.
+        ModelError: the embedder cannot be asked.
     """
     if not corpora:
         raise InputError(NAMELESS)
     named = [corpus.existing(settings, name) for name in sorted(set(corpora))]
+    embedder = embedders.chosen(settings)
     try:
-        folder = corpus.searches(settings) / _state(named)
+        state = corpus.state(named)
+        folder = corpus.searches(settings) / f"{state}-{RULES}"
         if not folder.is_dir():
-            _build(folder, named, settings)
-        return Searcher(folder)
+            _build(folder, named, state, settings)
+        return Searcher(folder, vectors.opened(named, state, embedder, settings) if embedder else None)
     except FileNotFoundError as error:  # a document was changed meanwhile
         raise InputError(corpus.BUSY) from error
     except OSError as error:
         raise SetupError(private.UNWRITABLE) from error
 
 
-def _state(named: Sequence[Corpus]) -> str:
-    return f"{corpus.state(named)}-{RULES}"
-
-
-def _build(folder: Path, named: Sequence[Corpus], settings: Settings) -> None:
+def _build(folder: Path, named: Sequence[Corpus], state: str, settings: Settings) -> None:
     """Works out what searching needs: put in its place whole, and only if no document changed meanwhile."""
     made = Path(tempfile.mkdtemp(dir=folder.parent, prefix="."))
     try:
         write(made, (line for each in named for line in each.lines()))
         with corpus.settling(settings):
-            if _state(named) != folder.name:
+            if corpus.state(named) != state:
                 raise InputError(corpus.BUSY)
             if not folder.is_dir():  # another process may have been as quick
                 os.rename(made, folder)
@@ -190,11 +220,6 @@ def _written(path: Path, lines: Iterable[bytes], vocabulary: dict[str, int]) -> 
             words = tokens(searched(said["title"], said["section"], said["text"]))
             rows.append(array("i", [vocabulary.setdefault(word, len(vocabulary)) for word in words]))
     return rows, starts
-
-
-def searched(title: str, section: str, text: str) -> str:
-    """What of a passage is searched: its title and section too, for a sentence rarely names its subject."""
-    return f"{title} {section} {text}"
 
 
 def _synced(path: Path) -> None:
