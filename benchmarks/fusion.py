@@ -42,16 +42,8 @@ def ways(searcher: Searcher) -> dict[str, Way]:
     return {
         "BM25": lambda text: searcher.ranked(text, DEPTH),
         "vectors": lambda text: fusion.first(near.cosines(text), DEPTH),
-        "fused": lambda text: both(searcher, text)[0][:DEPTH],
+        "fused": lambda text: searcher.fused(text, near)[0][:DEPTH],
     }
-
-
-def both(searcher: Searcher, text: str) -> tuple[list[tuple[int, float]], Any]:
-    """The fused ranking as `Searcher.search` makes it, and the cosines."""
-    assert searcher.near is not None
-    cosines = searcher.near.cosines(text)
-    words = searcher.ranked(text, search.DEPTH)
-    return fusion.fused([words, fusion.first(cosines, search.DEPTH)]), cosines
 
 
 def figures(way: Way, asked: Sequence[Question], owners: Sequence[str]) -> dict[str, Any]:
@@ -70,9 +62,10 @@ def _rank(ranked: Sequence[tuple[int, float]], question: Question, owners: Seque
 
 def choices(searcher: Searcher, asked: Sequence[Question], subjects: Sequence[str]) -> dict[str, Any]:
     """What other constants would do on these questions."""
+    assert searcher.near is not None
     known, near = [], []
     for question in asked:
-        ranked, cosines = both(searcher, question.text)
+        ranked, cosines = searcher.fused(question.text, searcher.near)
         others = [pair for pair in ranked if subjects[pair[0]] != question.focus]
         known.append(list(searcher.found(question.text, ranked[:MOST], cosines)))
         near.append(list(searcher.found(question.text, others[:MOST], cosines)))
@@ -109,7 +102,8 @@ def _gaps(searcher: Searcher, asked: Sequence[Question], known: Sequence[list[Fo
 
 
 def _first(searcher: Searcher, text: str) -> list[Found]:
-    ranked, cosines = both(searcher, text)
+    assert searcher.near is not None
+    ranked, cosines = searcher.fused(text, searcher.near)
     return list(searcher.found(text, ranked[:MOST], cosines))
 
 
@@ -132,12 +126,11 @@ def measured(data: Path, embedder: str, limit: int, folder: Path) -> dict[str, A
         (folder / "documents").mkdir()
         retrieval.documents(data, folder / "documents", rows)
     index(folder / "documents", "benchmark", replace(kept, embedder=""))
-    started = time.perf_counter()
     searcher = search.opened(["benchmark"], kept)
-    opened = time.perf_counter() - started
     halves = [[each for each in retrieval.questions(rows) if each.half == half] for half in HALVES]
     choosing, asked = (sorted(half, key=retrieval.order) for half in halves)
     asked = asked[: limit or None]
+    timed = [each.text for each in asked[:TIMED]]
     about = {row["id"]: row["focus"].lower() for row in rows}
     owners = [searcher.passage(row).source for row in range(len(searcher))]
     compared = ways(searcher)
@@ -146,10 +139,7 @@ def measured(data: Path, embedder: str, limit: int, folder: Path) -> dict[str, A
         "questions": len(asked),
         "passages": len(searcher),
         "figures": {name: figures(way, asked, owners) for name, way in compared.items()},
-        "query ms": {
-            name: speed(way, [each.text for each in asked[:TIMED]]) for name, way in compared.items()
-        },
-        "words and vectors s": round(opened, 1),
+        "query ms": {name: speed(way, timed) for name, way in compared.items()},
         "development": {
             "questions": len(choosing[:CHOOSING]),
             **choices(searcher, choosing[:CHOOSING], [about.get(owner, "") for owner in owners]),

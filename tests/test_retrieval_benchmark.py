@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import retrieval, scale
+from benchmarks import fusion, retrieval, scale
+from chat_app.retrieval import search
 from chat_app.retrieval.cut import LEAST, MOST
+from chat_app.retrieval.embedders.wordllama import Words
 
 SUBJECTS = ("asthma", "gout", "measles", "scabies", "rickets", "mumps", "tetanus", "rabies")
 
@@ -70,3 +72,27 @@ def test_what_many_passages_cost_is_measured(
     assert ("reading and cutting" in found) == is_cut
     assert found["searching"]["passages"] == 30
     assert found["words"]["disk MB"] > 0 and found["rank_bm25"]["peak MB"] > 0
+
+
+def test_words_vectors_and_both_are_asked_the_same(data: Path, tmp_path: Path) -> None:
+    found = fusion.measured(data, "wordllama", 3, tmp_path)
+    assert found["questions"] == 3 and found["passages"] == len(SUBJECTS) + 1
+    assert set(found["figures"]) == set(found["query ms"]) == {"BM25", "vectors", "fused"}
+    for figures in found["figures"].values():
+        assert figures["recall@1"] == [1.0, 1.0, 1.0]
+    floors = [row["some basis found"] for row in list(found["development"]["floor"].values())[1:]]
+    assert floors == sorted(floors, reverse=True)
+
+
+def test_the_constants_are_those_that_the_figures_kept_call_for() -> None:
+    kept = json.loads(fusion.RESULT.read_text())
+    assert kept["name"] == "fusion" and kept["questions"] >= 1500
+    floors = {
+        float(name.removeprefix("cosine, ")): row
+        for name, row in list(kept["development"]["floor"].items())[1:]
+    }
+    assert Words.floor == max(floor for floor, row in floors.items() if row["some basis found"] >= 0.99)
+    gaps = {
+        float(gap): row["own answer among those given"] for gap, row in kept["development"]["gap"].items()
+    }
+    assert min(gap for gap, answered in gaps.items() if gaps[1.0] - answered < 0.01) == search.FUSED_GAP

@@ -33,7 +33,7 @@ from chat_app.settings import Settings
 # The constants were chosen on the development half of MedQuAD: see docs/retrieval.md.
 FLOOR = 0.6  # of the weight of a question's words, that a passage must hold to be a basis
 GAP = 0.2  # the share by which a score may fall below the one before
-FUSED_GAP = 0.2  # the same of the fused score
+FUSED_GAP = 0.1  # the same of the fused score
 DEPTH = 100  # passages of each ranking that are fused
 RULES = 1  # raised whenever words are searched in another way, so that all is worked out again
 MOST_CHARACTERS = 4000
@@ -79,18 +79,19 @@ class Searcher:
             BadQuestion: the question is empty or too long.
             SetupError, ModelError: the embedder cannot be asked.
         """
-        words = self.ranked(query, DEPTH if self.near else most)
         if self.near is None:
-            return chosen(self.found(query, words))
-        cosines = self.near.cosines(query)
-        best = fusion.fused([words, fusion.first(cosines, DEPTH)])[: max(most, 0)]
-        return self.basis(self.found(query, best, cosines))
+            return chosen(self.found(query, self.ranked(query, most)))
+        ranked, cosines = self.fused(query, self.near)
+        found = self.found(query, ranked[: max(most, 0)], cosines)
+        if self.near.floor is None:
+            return chosen(found, gap=FUSED_GAP)
+        return chosen(found, self.near.floor, FUSED_GAP, attrgetter("cosine"))
 
-    def basis(self, ranked: Iterable[Found]) -> tuple[Found, ...]:
-        """Of fused passages those that are a basis: by cosine, by words where no floor of it was measured."""
-        if self.near is None or self.near.floor is None:
-            return chosen(ranked, gap=FUSED_GAP)
-        return chosen(ranked, self.near.floor, FUSED_GAP, attrgetter("cosine"))
+    def fused(self, query: str, near: Near) -> tuple[list[tuple[int, float]], Vectors]:
+        """The rankings by words and by vectors as one, best first; and the cosine of every passage."""
+        words = self.ranked(query, DEPTH)
+        cosines = near.cosines(query)
+        return fusion.fused([words, fusion.first(cosines, DEPTH)]), cosines
 
     def ranked(self, query: str, most: int) -> list[tuple[int, float]]:
         """The best passages by words: number and BM25 score, whether they are a basis or not."""
