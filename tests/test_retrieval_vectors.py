@@ -112,11 +112,10 @@ def test_a_corpus_without_vectors_gets_them_when_it_is_searched(
 def test_vectors_go_with_their_document(folder: Path, kept: Settings) -> None:
     index(folder, "notes", kept)
     search.opened(["notes"], kept)
-    parts = corpus.existing(kept, "notes").folder
-    key = corpus.key("Femur.jsonl")
-    assert list(parts.glob(f"{key}.*.npy"))
+    parts = corpus.existing(kept, "notes").folder / corpus.VECTORS / corpus.key("Femur.jsonl")
+    assert len(list(parts.iterdir())) == 1
     corpus.delete_document(kept, "notes", "Femur.jsonl")
-    assert not list(parts.glob(f"{key}.*.npy"))
+    assert not parts.exists()
     assert len(tables(kept)) == len(PASSAGES) - 1, "nothing that was joined is left either"
     (folder / "Femur.jsonl").unlink()
     (folder / "Infarction.jsonl").unlink()

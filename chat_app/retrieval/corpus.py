@@ -23,7 +23,7 @@ from chat_app.records import Passage
 from chat_app.retrieval import CORPORA, FOLDER, corpora
 from chat_app.settings import Settings
 
-SEARCHES = "searches"
+SEARCHES, VECTORS = "searches", "vectors"
 LOCK, SETTLING = "lock", "searches.lock"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 UNNAMED = "The name of a corpus or a store has small letters, digits and hyphens, 40 at most: choose another."
@@ -81,7 +81,7 @@ class Corpus:
 
     def vectors(self, key: str, embedder: str, part: int) -> Path:
         """Where an embedder's vectors of one part of a document lie; they go with the document."""
-        return self.folder / f"{key}.{embedder}.{part:06}.npy"
+        return self.folder / VECTORS / key / f"{embedder}.{part:06}.npy"
 
     def sweep(self) -> None:
         """Deletes what a killed run left half written."""
@@ -89,8 +89,9 @@ class Corpus:
             left.unlink()
 
     def _forget_vectors(self, key: str) -> None:
-        for path in self.folder.glob(f"{key}.*.npy"):
-            path.unlink()
+        folder = self.folder / VECTORS / key
+        if folder.is_dir():
+            shutil.rmtree(folder)
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("[!.]*.jsonl"))

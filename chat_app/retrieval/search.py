@@ -27,7 +27,8 @@ from chat_app.grounding.tokens import tokens
 from chat_app.records import Passage
 from chat_app.retrieval import MISSING, corpus, embedders, fusion, vectors
 from chat_app.retrieval.corpus import Corpus, searched
-from chat_app.retrieval.vectors import Near, Vectors
+from chat_app.retrieval.embedders import Vectors
+from chat_app.retrieval.vectors import Near
 from chat_app.settings import Settings
 
 # The constants were chosen on the development half of MedQuAD: see docs/retrieval.md.

@@ -79,6 +79,8 @@ def complete(named: Sequence[Corpus], embedder: Embedder, settings: Settings) ->
             vectors = embedder.passages([_text(line) for line in lines])
             file = io.BytesIO()
             np.save(file, vectors)
+            private.folder(path.parent.parent)
+            private.folder(path.parent)
             private.replace(path, file.getvalue())
 
 

@@ -80,4 +80,4 @@ def unit(vectors: ArrayLike) -> Vectors:
     """The same vectors, (texts, d), with length 1; those without length stay as they are."""
     rows = np.asarray(vectors, np.float32)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0, lengths, 1)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)

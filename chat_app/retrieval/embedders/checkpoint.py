@@ -77,7 +77,8 @@ class Checkpoint:
         return self._passages.vectors([self._passages.reading.passage + text for text in texts])
 
     def query(self, text: str) -> Vectors:
-        return self._questions.vectors([self._questions.reading.question + text])[0]
+        vector: Vectors = self._questions.vectors([self._questions.reading.question + text])[0]
+        return vector
 
 
 class Encoder:

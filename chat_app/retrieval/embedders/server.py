@@ -57,7 +57,8 @@ class Served:
         return np.concatenate([self._asked(batch) for batch in batches])
 
     def query(self, text: str) -> Vectors:
-        return self._asked([text])[0]
+        vector: Vectors = self._asked([text])[0]
+        return vector
 
     def _asked(self, texts: list[str]) -> Vectors:
         with _said():

@@ -44,7 +44,8 @@ class Words:
         return unit(self._model.embed(list(texts)))
 
     def query(self, text: str) -> Vectors:
-        return unit(self._model.embed([text]))[0]
+        vector: Vectors = self.passages([text])[0]
+        return vector
 
 
 def _package() -> Any:
