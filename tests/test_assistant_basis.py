@@ -159,6 +159,15 @@ def test_two_answers_that_agree_are_one(scripted: Scripted, tmp_path: Path) -> N
     assert not answer.without and len(scripted.history) == 2
 
 
+def test_a_single_document_is_a_basis_also_for_a_number_it_does_not_hold(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    scripted.enqueue("One.", "One.")
+    here = assistant(scripted, kept(tmp_path, guideline=GUIDELINE))
+    answer = asked(here, conversation(), "How is a solid nodule of 7 mm followed?", "guideline")
+    assert [each.text for each in answer.passages] == [GUIDELINE]
+
+
 def test_passages_leave_the_conversation_its_room() -> None:
     passages = tuple(Passage(str(number), "word " * 100, "Title") for number in range(4))
     whole = Basis("Why?", ("a",), passages)

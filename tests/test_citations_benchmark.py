@@ -1,8 +1,8 @@
-"""The benchmarks of citations and queries: their own code."""
+"""The benchmark of citations: its own code."""
 
 from __future__ import annotations
 
-from benchmarks import citations, misquotes, queries
+from benchmarks import citations, misquotes
 from chat_app.records import Passage
 
 TEXT = "About 20 people (some of them old) have 3 mm in the left lung, which hurts."
@@ -11,7 +11,7 @@ STRANGER = "The parathyroid glands are located behind the thyroid."
 
 def source() -> misquotes.Source:
     passage = Passage("a", TEXT, "Lung")
-    other = Passage("b", "It is treated with rest. It increases before noon in most of the older patients.", "Lung")
+    other = Passage("b", "It is treated. It increases before noon in most of the older patients.", "Lung")
     return misquotes.Source(TEXT, "It is rare.", passage, other, STRANGER, {"people": 9, "parathyroid": 1})
 
 
@@ -27,7 +27,3 @@ def test_every_kind_of_fault_changes_the_sentence() -> None:
 def test_the_table_has_right_and_wrong_ones_in_both_halves() -> None:
     found = {(case.half, case.is_right) for case in citations.written()}
     assert len(found) == 4
-
-
-def test_full_names_become_abbreviations() -> None:
-    assert queries.shortened("What is Chronic Obstructive Pulmonary Disease ?") == "What is COPD ?"

@@ -366,5 +366,5 @@ def test_a_search_by_words_loads_none_of_it(tmp_path: Path) -> None:
         "print(*sys.modules)"
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    heavy = {"torch", "transformers", "wordllama", "openai", "huggingface_hub", "tokenizers", "requests"}
+    heavy = {"torch", "transformers", "wordllama", "openai", "huggingface_hub", "tokenizers"}
     assert not heavy & set(shown.stdout.split())

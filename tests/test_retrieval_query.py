@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chat_app.records import Answer, Conversation, ModelId, Turn
-from chat_app.retrieval.query import built, expanded
+from chat_app.retrieval.query import built
 
 
 def after(*questions: str) -> Conversation:
@@ -33,19 +33,3 @@ def test_identifiers_of_an_earlier_question_are_not_searched() -> None:
         built("and then?", earlier).split()
     )
     assert "pneumothorax" in built("and then?", earlier)
-
-
-def test_an_abbreviation_adds_its_full_name() -> None:
-    assert built("What is COPD?", Conversation()) == "What is COPD? chronic obstructive pulmonary disease"
-    assert expanded("copd on ct") == ("chronic obstructive pulmonary disease", "computed tomography")
-
-
-def test_a_word_is_no_abbreviation() -> None:
-    assert expanded("Show all of the aids to us") == ()
-
-
-def test_an_ambiguous_one_is_expanded_only_where_the_words_beside_it_decide() -> None:
-    assert expanded("What is MS?") == ()
-    assert expanded("What are the brain lesions of MS?") == ("multiple sclerosis",)
-    assert expanded("The murmur of MS in the valve") == ("mitral stenosis",)
-    assert expanded("MS with a murmur and brain lesions") == ()

@@ -33,6 +33,7 @@ from chat_app.settings import Settings
 
 # The constants were chosen on the development half of MedQuAD: see docs/retrieval.md.
 FLOOR = 0.6  # of the weight of a question's words, that a passage must hold to be a basis
+FEW = 1000  # passages: a floor that a handful of documents can pass
 GAP = 0.2  # the share by which a score may fall below the one before
 FUSED_GAP = 0.1  # the same of the fused score
 DEPTH = 100  # passages of each ranking that are fused
@@ -118,12 +119,15 @@ class Searcher:
             yield Found(passage, score, share, 0.0 if cosines is None else float(cosines[row]))
 
     def _weight(self, word: str) -> float:
-        """The most that a word can add to a score (Lucene's idf); an unknown word weighs as the rarest."""
+        """The most that a word can add to a score (Lucene's idf); an unknown word weighs as the rarest.
+
+        As in a corpus of FEW passages at the least: in one of ten a word tells little by being rare.
+        """
         times = 0
         if word in self._words:
             first, last = self._bm25.scores["indptr"][self._words[word] :][:2]
             times = int(last - first)
-        return math.log(1 + (len(self) - times + 0.5) / (times + 0.5))
+        return math.log(1 + (max(len(self), FEW) - times + 0.5) / (times + 0.5))
 
 
 def checked(query: str) -> str:

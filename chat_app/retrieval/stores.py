@@ -116,7 +116,7 @@ def _key(passage: Passage) -> str:
 def _document(passage: Passage) -> Document:
     """Its vector is of title and section too: a sentence rarely names its subject."""
     metadata = asdict(passage)
-    content = search.searched(passage.title, passage.section, metadata.pop("text"))
+    content = corpus.searched(passage.title, passage.section, metadata.pop("text"))
     return Document(id=_key(passage), page_content=content, metadata=metadata)
 
 
@@ -125,7 +125,7 @@ def _passage(document: Document) -> Passage:
         fields = {name: document.metadata[name] for name in Passage.__dataclass_fields__ if name != "text"}
     except KeyError as error:
         raise SetupError(FOREIGN) from error
-    before = search.searched(fields["title"], fields["section"], "")
+    before = corpus.searched(fields["title"], fields["section"], "")
     return Passage(**fields, text=document.page_content.removeprefix(before))
 
 
