@@ -5,6 +5,7 @@ It knows nothing of documents: text goes in, unit vectors come out.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Sequence
@@ -60,8 +61,9 @@ def kinds() -> tuple[Kind, ...]:
     return tuple(cast(Kind, importlib.import_module(f"{__name__}.{name}")) for name in found)
 
 
+@functools.lru_cache(maxsize=1)
 def chosen(settings: Settings) -> Embedder | None:
-    """The embedder that the settings name, None for words alone.
+    """The embedder that the settings name, None for words alone; the last one asked for stays loaded.
 
     Raises:
         SetupError: there is none of that name, or it cannot be loaded.
