@@ -35,10 +35,12 @@ DECISIONS: dict[str, tuple[str, ...]] = {
 # What every decision sees beside its own question: the two things that classes are mostly about.
 SHARED = (OBJECTS.index("tumour"), OBJECTS.index(OPEN_OBJECTS[0]))
 WAVES = 8
-# How far around its peak, in places, a thing's box is gathered from; how wide a closer look is, in boxes.
+# How far around its peak, in places, a thing's box is gathered from; how wide a closer look is, in boxes, and
+# how many places of the maps it takes each way; how often one is taken, each from where the last one ended.
 REACH = 2
 WIDER = 2.0
 CLOSE = 12
+LOOKS = 3
 
 
 class NanoVisionConfig(PreTrainedConfig):
@@ -73,8 +75,8 @@ class Sight:
     one ultrasound from another where later ones do not. decisions: logits (B, classes) by name. maps: (B,
     objects, 196) logits of where each object is. boxes: (B, objects, 196, 4), each place's guess of the box
     as (x0, y0, x1, y1) in 0..1 of the picture. rough: (B, objects, 4), the guesses around the map's peak,
-    weighted by the map. box: (B, objects, 4), the rough ones after a closer look. coarse, middle: the maps
-    (B, 32, 56, 56) and (B, 64, 28, 28) that a closer look is taken at.
+    weighted by the map. box: (B, objects, 4), the rough ones after closer looks. around: the maps that these
+    are taken at, (B, 32, 56, 56), (B, 64, 28, 28) and (B, 128, 14, 14).
     """
 
     tokens: Tensor
@@ -84,8 +86,7 @@ class Sight:
     boxes: Tensor
     rough: Tensor
     box: Tensor
-    coarse: Tensor
-    middle: Tensor
+    around: tuple[Tensor, ...]
 
 
 def _conv(inside: int, outside: int, stride: int) -> nn.Sequential:
@@ -192,7 +193,7 @@ class NanoVisionModel(PreTrainedModel):
         self.fine_norm = nn.LayerNorm(fine)
         self.map_head = nn.Linear(fine, len(OBJECTS))
         self.box_head = nn.Linear(fine, 4 * len(OBJECTS))
-        self.closer = _CloserLook(32 + 64)
+        self.closer = _CloserLook(32 + 64 + fine)
         classes = sum(len(c) for c in DECISIONS.values())
         self.queries = nn.Parameter(torch.zeros(len(DECISIONS), width))
         self.decide = nn.ModuleList(nn.Linear(2 * width + 2 * fine, len(c)) for c in DECISIONS.values())
@@ -236,16 +237,19 @@ class NanoVisionModel(PreTrainedModel):
         rough = (weight.unsqueeze(-1) * boxes).sum(2)
         found = weight @ places
         decisions = self._decisions(grid, found)
-        box = rough if self.training else self._closer(coarse, middle, rough)
+        side = math.isqrt(places.shape[1])
+        around = (coarse, middle, places.transpose(1, 2).unflatten(2, (side, side)))
+        box = rough if self.training else self._closer(around, rough)
         slots = self._slots(maps, box, found, decisions)
         texture = torch.cat([_spread(coarse), _spread(middle)], 1).log1p()
-        return Sight(torch.cat([grid, slots], 1), texture, decisions, maps, boxes, rough, box, coarse, middle)
+        return Sight(torch.cat([grid, slots], 1), texture, decisions, maps, boxes, rough, box, around)
 
-    def _closer(self, coarse: Tensor, middle: Tensor, rough: Tensor) -> Tensor:
+    def _closer(self, around: tuple[Tensor, ...], boxes: Tensor) -> Tensor:
         """In training it is taught on boxes of its own, not on those that are still being learned."""
-        every = torch.arange(len(OBJECTS), device=rough.device).expand(len(rough), -1)
-        moved: Tensor = self.closer((coarse, middle), rough, every)
-        return moved
+        every = torch.arange(len(OBJECTS), device=boxes.device).expand(len(boxes), -1)
+        for _ in range(LOOKS):
+            boxes = self.closer(around, boxes, every)
+        return boxes
 
     def _places(self, fine: Tensor, grid: Tensor) -> Tensor:
         """(B, 196, fine): the finer feature map, told what the grid made of its surroundings."""

@@ -24,11 +24,11 @@ from chat_app.models.nano.chat import WEIGHTS
 from chat_app.models.nano.gate import Gate
 from chat_app.models.nano.specialty import FILE, Specialty, read, write
 from chat_app.models.nano.tower import DECISIONS, OPEN_DECISION, NanoVisionModel
-from chat_app.training.nano import language, pictures
+from chat_app.training.nano import edges, language, pictures
 from chat_app.training.nano.augment import batch, draw
 from chat_app.training.nano.checkpoint import resume, save, set_rate
 from chat_app.training.nano.pictures import Album
-from chat_app.training.nano.vision import TAUGHT, edges_of, loss_of
+from chat_app.training.nano.vision import TAUGHT, loss_of
 
 RANK = 16
 SEEING = 400
@@ -124,7 +124,7 @@ def _see(model: Any, album: Album, work: Path, added: Specialty, *, seed: int, s
         rng = np.random.default_rng((seed, 2, step))
         drawn = draw(album, BATCH, tower.config.image_size, rng)
         sight = tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last))
-        loss = loss_of(sight, drawn, things) + edges_of(tower, sight, drawn, rng)
+        loss = loss_of(sight, drawn, things) + edges.loss_of(tower, sight, drawn, rng)
         set_rate(optimizers, min((step + 1) / WARM_UP, (steps - step) / max(1, steps - WARM_UP)))
         optimizers[0].zero_grad()
         loss.backward()

@@ -11,7 +11,7 @@ from transformers import LlavaForConditionalGeneration, LlavaProcessor
 from chat_app.models.nano.gate import FILE, Gate
 from chat_app.models.nano.tower import DECISIONS, NanoVisionModel
 from chat_app.models.nano.wording import KINDS
-from chat_app.training.nano import assemble, language, pictures, vision
+from chat_app.training.nano import assemble, edges, language, pictures, vision
 from chat_app.training.nano.pictures import UNKNOWN
 
 VISION_BATCH = 48
@@ -25,6 +25,7 @@ def train(
     *,
     seed: int = 0,
     vision_steps: int = vision.STEPS,
+    edge_steps: int = edges.STEPS,
     language_steps: int = language.STEPS,
 ) -> Path:
     """Trains on the "train" split of the sets in `data` and writes the model to out/weights.
@@ -38,6 +39,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     seen, held_out = pictures.album(data, "train", seed), pictures.album(data, "val", seed + 1)
     tower = vision.train(seen, held_out, out, seed=seed, steps=vision_steps, size=VISION_BATCH)
+    edges.train(tower, seen, out, seed=seed, steps=edge_steps)
     processor = assemble.processor(seed)
     model = assemble.llava(tower, processor.tokenizer, seed)
     language.train(model, processor, seen, out, seed=seed, steps=language_steps, size=LANGUAGE_BATCH)

@@ -23,6 +23,8 @@ from chat_app.models.nano.tower import (
     NanoVisionModel,
     Sight,
 )
+from chat_app.training.nano import edges
+from chat_app.training.nano.areas import apart, shared
 from chat_app.training.nano.augment import Batch, batch, draw
 from chat_app.training.nano.checkpoint import remember_rates, resume, save, set_rate
 from chat_app.training.nano.muon import Muon
@@ -43,8 +45,6 @@ RATE = ((0, 100, STEPS / 2, STEPS), (0.01, 1.0, 0.7, 0.0))
 SAVE_EVERY = 200
 # The things the base is taught to find: those before the ones left to adapters.
 TAUGHT = OBJECTS.index(OPEN_OBJECTS[0])
-# How far off the boxes are that the closer look is taught on, in sizes of the box and in logarithms of them.
-MISSED, STRETCHED = 0.2, 0.3
 
 
 def train(
@@ -65,7 +65,7 @@ def train(
         drawn = draw(album, size, tower.config.image_size, step_rng)
         tower.train()
         sight = tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last))
-        loss = loss_of(sight, drawn) + edges_of(tower, sight, drawn, step_rng)
+        loss = loss_of(sight, drawn) + edges.loss_of(tower, sight, drawn, step_rng)
         set_rate(optimizers, float(np.interp(step, *RATE)))
         for optimizer in optimizers:
             optimizer.zero_grad()
@@ -110,45 +110,10 @@ def loss_of(sight: Sight, drawn: Batch, things: slice = slice(0, TAUGHT)) -> Ten
     # The mean over no thing at all is no number, and the loss would be none.
     there = F.binary_cross_entropy_with_logits(asked, present) if asked.numel() else asked.sum()
     cells = drawn.target > 0
-    guess = _apart(sight.boxes[cells], drawn.boxes[cells])
+    guess = apart(sight.boxes[cells], drawn.boxes[cells])
     once = drawn.single & marked
     truth = drawn.boxes.amax(2)[once]
-    return total + 0.4 * where + there + guess + 1.5 * _apart(sight.rough[once], truth)
-
-
-def edges_of(tower: NanoVisionModel, sight: Sight, drawn: Batch, rng: np.random.Generator) -> Tensor:
-    """What the closer look makes of boxes that are roughly right: moved and stretched true ones."""
-    marked = [(row, box) for row, boxes in enumerate(drawn.found) for box in boxes]
-    if not marked:
-        return sight.tokens.new_zeros(())
-    rows = torch.tensor([row for row, _ in marked])
-    which = torch.tensor([[what] for _, (what, *_) in marked])
-    truth = torch.tensor([box[1:] for _, box in marked])
-    size = truth[:, 2:] - truth[:, :2]
-    middle = truth[:, :2] + size / 2
-    middle = middle + size * torch.from_numpy(rng.normal(0, MISSED, size.shape)).float()
-    size = size * torch.from_numpy(rng.normal(0, STRETCHED, size.shape)).float().exp()
-    rough = torch.cat([middle - size / 2, middle + size / 2], -1)
-    moved = tower.closer((sight.coarse[rows], sight.middle[rows]), rough[:, None], which)
-    return 2.0 * _apart(moved[:, 0], truth)
-
-
-def _apart(boxes: Tensor, truth: Tensor) -> Tensor:
-    """L1 plus one minus the generalised IoU (Rezatofighi et al. 2019), averaged."""
-    if len(boxes) == 0:
-        return boxes.sum()
-    inter, union = _shared(boxes, truth)
-    hull = (torch.max(boxes[:, 2:], truth[:, 2:]) - torch.min(boxes[:, :2], truth[:, :2])).prod(-1)
-    giou = inter / union.clamp(min=1e-6) - (hull - union) / hull.clamp(min=1e-6)
-    return 2 * (boxes - truth).abs().mean() + (1 - giou).mean()
-
-
-def _shared(boxes: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Areas (n,) of the intersection and the union of each pair of boxes (n, 4)."""
-    low, high = torch.max(boxes[:, :2], truth[:, :2]), torch.min(boxes[:, 2:], truth[:, 2:])
-    inter = (high - low).clamp(min=0).prod(-1)
-    whole = [(each[:, 2:] - each[:, :2]).clamp(min=0).prod(-1) for each in (boxes, truth)]
-    return inter, whole[0] + whole[1] - inter
+    return total + 0.4 * where + there + guess + 1.5 * apart(sight.rough[once], truth)
 
 
 @torch.no_grad()
@@ -169,6 +134,6 @@ def scores(tower: NanoVisionModel, held_out: Album, size: int = 64) -> dict[str,
         for row, what in (shown.single & (shown.target.sum(-1) > 0)).nonzero().tolist():
             truth = shown.boxes[row, what].amax(0)[None]
             guess = sight.box[row, what][None]
-            inter, union = _shared(guess, truth)
+            inter, union = shared(guess, truth)
             right.setdefault(f"box {what}", []).append((inter / union).item())
     return {name: round(float(np.mean(values)), 3) for name, values in right.items() if values}
