@@ -37,7 +37,7 @@ from chat_app.training.lora import modules
 from chat_app.training.lora.coach import Coach, arguments
 from chat_app.training.lora.lessons import Classroom, Lessons
 from chat_app.training.lora.options import Options
-from chat_app.training.lora.recipe import Plain
+from chat_app.training.lora.recipe import Recipe
 
 PICTURES, EACH, BATCH, RANK = 8, 4, 2, 16
 STEPS = 4
@@ -120,7 +120,7 @@ def ours(folder: Path, data: Path, out: Path) -> Trainer:
     records = reader.read(data)
     room = Classroom(
         card=replace(cards.card(CARD), taught=True),
-        recipe=Plain(),
+        recipe=Recipe(),
         vocabulary=Vocabulary.of(records),
         reader=Reader(processor, model),
         ends=[processor.tokenizer.eos_token_id],
@@ -130,10 +130,8 @@ def ours(folder: Path, data: Path, out: Path) -> Trainer:
     args = arguments(options, out, STEPS, fit.machine(), checkpointed=False)
     args.eval_strategy, args.save_strategy = IntervalStrategy.NO, SaveStrategy.NO
     args.load_best_model_at_end = False
-    lessons = Lessons(room, records, 0, length=STEPS * BATCH, trains=True)
-    coach = Coach(
-        room.recipe, model=with_lora(model), args=args, train_dataset=lessons, room=room, callbacks=[]
-    )
+    lessons = Lessons(room, records, 0, length=STEPS * BATCH)
+    coach = Coach(model=with_lora(model), args=args, train_dataset=lessons, room=room, callbacks=[])
     coach.remove_callback(EarlyStoppingCallback)
     return coach
 

@@ -41,7 +41,6 @@ class Batches:
             "position_ids": _positions(lines, width),
             # With a cache nobody would look whether lines are packed.
             "use_cache": False,
-            "records": [row.record for row in ordered],
             **{name: pictured.long() for name in self.kinds},
             **_pictures(ordered),
         }

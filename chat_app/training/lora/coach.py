@@ -1,4 +1,4 @@
-"""transformers' Trainer for one adapter: what it is told, a recipe's own loss, and where to go on."""
+"""transformers' Trainer for one adapter: what it is told, and where to go on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from chat_app.models.fit import Machine
 from chat_app.training.lora.batches import Batches
 from chat_app.training.lora.lessons import Classroom
 from chat_app.training.lora.options import Options
-from chat_app.training.lora.recipe import Recipe
 
 ROUNDS = 10
 """How often a training validates, and keeps a checkpoint."""
@@ -34,12 +33,9 @@ TRACKERS = ("tensorboard", "trackio")
 
 
 class Coach(Trainer):
-    """Trains by the recipe."""
+    """Trains what has gradients, and leaves all else of the model as it is."""
 
-    def __init__(
-        self, recipe: Recipe, *, model: Any, room: Classroom, callbacks: list[Any], **known: Any
-    ) -> None:
-        self.recipe = recipe
+    def __init__(self, *, model: Any, room: Classroom, callbacks: list[Any], **known: Any) -> None:
         tokenizer = room.reader.tokenizer
         filler = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         super().__init__(
@@ -63,24 +59,9 @@ class Coach(Trainer):
                 self.args.max_steps = done
         self.train(resume_from_checkpoint=str(last) if last else None)
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
-        records = inputs.pop("records")
+    def compute_loss(self, model: Any, *given: Any, **known: Any) -> Any:
         _still(model)
-        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        own = self.recipe.loss(
-            self.accelerator.unwrap_model(model).get_base_model(), inputs, outputs, records
-        )
-        if own is not None:
-            # That of the answers is a mean over all batches of a step; in training this one becomes so here.
-            scaled = model.training and num_items_in_batch is not None
-            loss = loss + (own / self.current_gradient_accumulation_steps if scaled else own)
-        return (loss, outputs) if return_outputs else loss
+        return super().compute_loss(model, *given, **known)
 
 
 def arguments(

@@ -85,11 +85,6 @@ class Classroom:
     ends: Sequence[int]
     most: int
 
-    def opened(self, record: Record, rng: random.Random | None) -> tuple[Image, Record]:
-        """The picture as everywhere in Lightbox; with `rng` changed as the recipe says."""
-        picture = pictures.opened(record.path)
-        return (picture, record) if rng is None else self.recipe.augment(picture, record, rng)
-
     def view(self, picture: Image) -> View:
         return look(picture, self.card.contract)
 
@@ -128,22 +123,11 @@ def grouped(records: Iterable[Record]) -> list[list[Record]]:
 
 
 class Lessons(Dataset[Row]):
-    """`length` conversations: each picture once an epoch, in an order of its own. length 0: one epoch.
+    """`length` conversations: each picture once an epoch, in an order of its own. length 0: one epoch."""
 
-    trains: pictures are changed as the recipe says.
-    """
-
-    def __init__(
-        self,
-        room: Classroom,
-        records: Sequence[Record],
-        seed: int,
-        *,
-        length: int = 0,
-        trains: bool = False,
-    ) -> None:
+    def __init__(self, room: Classroom, records: Sequence[Record], seed: int, *, length: int = 0) -> None:
         self.room, self.groups = room, grouped(records)
-        self.seed, self.trains = seed, trains
+        self.seed = seed
         self.length = length or len(self.groups)
 
     def __len__(self) -> int:
@@ -156,16 +140,16 @@ class Lessons(Dataset[Row]):
 
     def _row(self, group: list[Record], rng: random.Random) -> Row:
         drawn = rng.sample(group, len(group))
-        picture, record = self.room.opened(drawn[0], rng if self.trains else None)
+        picture = pictures.opened(drawn[0].path)
         view = self.room.view(picture)
         exchanges: list[Exchange] = []
-        for each in (record, *drawn[1:]):
+        for each in drawn:
             if len(exchanges) < TURNS:
                 mark, turns = self.room.mark(view), TURNS - len(exchanges)
                 exchanges += self.room.recipe.dialogue(each, self.room.vocabulary, rng, turns, mark)
         messages = self.room.messages(picture, view, exchanges)
         answers = [answer for _, answer in exchanges]
-        return row(self.room.reader, self.room.ends, messages, answers, record, self.room.most)
+        return row(self.room.reader, self.room.ends, messages, answers, drawn[0].name, self.room.most)
 
 
 def ends_of(model: Any) -> list[int]:

@@ -18,8 +18,6 @@ from chat_app.models.local.prompt import Prompt, Reader
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-    from chat_app.data.records import Record
-
 OWNER = "training"
 IGNORED = -100
 """The label of what is not learnt."""
@@ -40,7 +38,6 @@ class Row:
     positions: Tensor
     pictured: Tensor
     tensors: tuple[Mapping[str, Tensor], ...]
-    record: Record
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,12 +48,13 @@ def row(
     ends: Sequence[int],
     messages: list[BaseMessage],
     answers: Sequence[str],
-    record: Record,
+    name: str,
     most: int,
 ) -> Row:
     """The conversation up to the last answer with which it is at most `most` tokens long.
 
     messages: of all turns, up to the last question. answers: of every turn. ends: tokens that end an answer.
+    name: of the record, for the error.
 
     Raises:
         InputError: already the first answer makes it longer than that, or an answer holds control tokens.
@@ -69,9 +67,9 @@ def row(
     turns = [turn for turn, prompt in enumerate(prompts) if len(prompt) + len(written[turn]) <= most]
     if not turns:
         raise InputError(
-            f"The record {record.name} takes more than {most:,} tokens: shorten its answer, or allow more."
+            f"The record {name} takes more than {most:,} tokens: shorten its answer, or allow more."
         )
-    return _joined(prompts[: turns[-1] + 1], written, record)
+    return _joined(prompts[: turns[-1] + 1], written)
 
 
 def answer(reader: Reader, ends: Sequence[int], asked: list[BaseMessage], said: str) -> list[int]:
@@ -103,7 +101,7 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
     return ids
 
 
-def _joined(prompts: list[Prompt], written: list[list[int]], record: Record) -> Row:
+def _joined(prompts: list[Prompt], written: list[list[int]]) -> Row:
     last = prompts[-1]
     tail = torch.tensor(written[len(prompts) - 1])
     ids = torch.cat([last.ids, tail])
@@ -121,5 +119,4 @@ def _joined(prompts: list[Prompt], written: list[list[int]], record: Record) -> 
         positions=torch.cat([last.positions, after], dim=1),
         pictured=torch.cat([last.pictured, torch.zeros(len(tail), dtype=torch.bool)]),
         tensors=tuple(span.picture.tensors for span in last.spans),
-        record=record,
     )

@@ -79,7 +79,7 @@ def train(options: Options, settings: Settings, say: Say) -> Outcome:
     figures: dict[str, Figure] = {}
     if device.is_main_process:
         table = cardfile.table(options, base.card, base.sha256, split, facts)
-        stage = _staged(folder, model, base, room, split, table)
+        stage = _staged(folder, model, base, table)
         say("Asking the held-out questions again …")
         figures = scoring.figures(found, before, _after(stage, model, room, base, found))
         cardfile.write(stage, cardfile.measured(table, figures, split.held_out[0]))
@@ -195,14 +195,13 @@ def _taught(
     a_step = options.batch * options.accumulate * processes
     a_round = -(-len(lessons.grouped(split.train)) // a_step)
     steps = options.steps or options.epochs * a_round
-    train = Lessons(room, split.train, options.seed, length=steps * a_step, trains=True)
+    train = Lessons(room, split.train, options.seed, length=steps * a_step)
     tokens = options.batch * max(len(train[place]) for place in range(min(8, len(train))))
     trained = modules.trained(model)
     taken = memory.estimate(model, sum(trained.values()), tokens, here)
     say(f"{sum(trained.values()):,} of {model.num_parameters():,} numbers are trained, in {steps:,} steps.")
     say(f"Memory: {taken.as_text}; {fit.gib(here.memory)} are free.")
     coach = Coach(
-        room.recipe,
         model=model,
         args=arguments(options, folder / WORK, steps, here, checkpointed=taken.checkpointed),
         train_dataset=train,
@@ -217,9 +216,7 @@ def _taught(
     return {**reached, "trained_numbers": sum(trained.values())}
 
 
-def _staged(
-    folder: Path, model: Any, base: Base, room: Classroom, split: Split, table: Mapping[str, Any]
-) -> Path:
+def _staged(folder: Path, model: Any, base: Base, table: Mapping[str, Any]) -> Path:
     """The adapter's files, beside the checkpoints until they are whole."""
     stage = folder / WORK / folder.name
     shutil.rmtree(stage, ignore_errors=True)
@@ -228,7 +225,6 @@ def _staged(
     model.save_pretrained(stage, save_embedding_layers=False)
     # peft's own model card: its blanks say nothing that ours does not.
     (stage / "README.md").unlink(missing_ok=True)
-    room.recipe.finish(base.model, room.reader.processor, split.train, split.val, stage)
     cardfile.write(stage, table)
     return stage
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chat_app.data import pictures
 from chat_app.data.records import Record
 from chat_app.evaluation.score import wilson
 from chat_app.grounding.boxes import readable
@@ -61,7 +62,7 @@ def exams(room: Classroom, records: Sequence[Record], seed: int) -> list[Exam]:
 
 
 def _exams(room: Classroom, record: Record, seed: int) -> list[Exam]:
-    picture, _ = room.opened(record, None)
+    picture = pictures.opened(record.path)
     view = room.view(picture)
     mark = room.mark(view)
     rng = random.Random(f"exam {seed} {record.name}")
