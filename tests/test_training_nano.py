@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
+import stops
 import torch
 from PIL import Image as Pillow
 from transformers import LlavaForConditionalGeneration
 
 from chat_app.errors import SetupError
 from chat_app.grounding import boxes
-from chat_app.models.nano.tower import DECISIONS, OBJECTS, NanoVisionConfig, NanoVisionModel
+from chat_app.models.nano.tower import DECISIONS, LOOKS, OBJECTS, NanoVisionConfig, NanoVisionModel
 from chat_app.models.nano.wording import KINDS, intents
 from chat_app.records import View
-from chat_app.training.nano import augment, pictures, train
+from chat_app.training.nano import augment, edges, pictures, train
 from chat_app.training.nano.dialogues import Seen, answer, dialogue
 from chat_app.training.nano.muon import orthogonal
 
@@ -53,7 +55,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_trains_and_what_it_wrote_opens(data: Path, small: None, tmp_path: Path) -> None:
-    folder = train(data, tmp_path / "out", seed=3, vision_steps=2, language_steps=2)
+    folder = train(data, tmp_path / "out", seed=3, vision_steps=2, edge_steps=2, language_steps=2)
     model = LlavaForConditionalGeneration.from_pretrained(folder)
     assert model.dtype is torch.bfloat16 and (folder / "gate.safetensors").is_file()
 
@@ -61,13 +63,52 @@ def test_it_trains_and_what_it_wrote_opens(data: Path, small: None, tmp_path: Pa
 def test_stopped_and_resumed_it_ends_where_it_would_have(
     data: Path, small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat_app.training.nano.vision.SAVE_EVERY", 1)
-    whole = train(data, tmp_path / "whole", seed=3, vision_steps=2, language_steps=2)
-    train(data, tmp_path / "parts", seed=3, vision_steps=1, language_steps=1)
-    (tmp_path / "parts" / "language.pt").unlink()
-    parts = train(data, tmp_path / "parts", seed=3, vision_steps=2, language_steps=2)
+    stages = {"vision": "vision_steps", "edges": "edge_steps", "language": "language_steps"}
+    brief = {"seed": 3, **dict.fromkeys(stages.values(), 2)}
+    whole = train(data, tmp_path / "whole", **brief)
+    for stage in stages:
+        monkeypatch.setattr(f"chat_app.training.nano.{stage}.SAVE_EVERY", 1)
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            stops.after(patch, stage, 1)
+            train(data, tmp_path / "parts", **brief)
+    parts = train(data, tmp_path / "parts", **brief)
     first, second = (LlavaForConditionalGeneration.from_pretrained(f).state_dict() for f in (whole, parts))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_closer_look_is_taught_alone_and_resumes(
+    data: Path, small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edges, "SAVE_EVERY", 1)
+    album, untaught = pictures.album(data, "train"), NanoVisionModel(NanoVisionConfig())
+    whole, parts = copy.deepcopy(untaught), copy.deepcopy(untaught)
+    for folder in ("whole", "parts"):
+        (tmp_path / folder).mkdir()
+    edges.train(whole, album, tmp_path / "whole", seed=3, steps=2)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stops.after(patch, "edges", 1)
+        edges.train(parts, album, tmp_path / "parts", seed=3, steps=2)
+    edges.train(parts, album, tmp_path / "parts", seed=3, steps=2)
+    assert not differing(whole, parts)
+    assert {name.partition(".")[0] for name in differing(whole, untaught)} == {"closer"}
+
+
+def differing(one: torch.nn.Module, other: torch.nn.Module) -> list[str]:
+    """The weights and running means that are not the same to the bit."""
+    first, second = one.state_dict(), other.state_dict()
+    return [name for name in first if not torch.equal(first[name], second[name])]
+
+
+def test_a_box_is_what_closer_looks_make_of_a_rough_one() -> None:
+    tower = NanoVisionModel(NanoVisionConfig()).eval()
+    torch.nn.init.normal_(tower.closer.edges.weight)
+    with torch.no_grad():
+        sight = tower.look(torch.rand(2, 3, 224, 224))
+        boxes, every = sight.rough, torch.arange(len(OBJECTS)).expand(2, -1)
+        for _ in range(LOOKS):
+            assert not torch.equal(sight.box, boxes)
+            boxes = tower.closer(sight.around, boxes, every)
+    assert torch.equal(sight.box, boxes)
 
 
 def test_a_missing_set_is_said(tmp_path: Path) -> None:
