@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import stops
 import torch
 from PIL import Image as Pillow
 from safetensors.torch import load_file
@@ -24,10 +25,12 @@ from chat_app.models.nano.gate import Gate
 from chat_app.models.nano.specialty import FILE, Specialty, read, write
 from chat_app.models.nano.tower import OPEN_CLASSES, OPEN_KIND, NanoVisionConfig, NanoVisionModel
 from chat_app.settings import Settings
+from chat_app.training import curves
 from chat_app.training.lora import run
 from chat_app.training.lora.options import Options
 from chat_app.training.nano import adapter, pictures, specialist, vision
 from chat_app.training.nano.augment import draw
+from chat_app.training.nano.watch import Watch
 
 HAND = Specialty("hand X-ray", "the hand", ("normal", "broken"), ("fracture",), ("normal",), ("CR",))
 BOX = ("a fracture", (0.2, 0.2, 0.5, 0.6))
@@ -59,7 +62,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def trained(records: list[Record], folder: Path, steps: int) -> Path:
     train, val = ([r for r in records if r.split == split] for split in ("train", "val"))
-    adapter.train(train, val, HAND, folder, steps=steps)
+    adapter.train(train, val, HAND, folder, folder, steps=steps)
     return folder
 
 
@@ -109,28 +112,38 @@ def test_killed_three_times_it_ends_where_it_would_have(
 ) -> None:
     whole = trained(records, tmp_path / "whole", 5)
     parts = tmp_path / "parts"
-    write_fails = pytest.MonkeyPatch()
-    for stop in ("seeing:1", "seeing:3", "speaking:1"):
-        with write_fails.context() as patch, pytest.raises(KeyboardInterrupt):
-            _stop_after(patch, stop)
+    kills = [("adapter", "seeing", 1), ("adapter", "seeing", 3), ("language", "speaking", 1)]
+    for module, stage, step in kills:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            stops.after(patch, module, step)
             trained(records, parts, 5)
+        assert curves.read(parts)[f"{stage}, validation"][-1][0] == step
     trained(records, parts, 5)
     first, second = (load_file(folder / "adapter_model.safetensors") for folder in (whole, parts))
     assert all(torch.equal(first[name], second[name]) for name in first)
+    assert curves.read(parts) == curves.read(whole)
 
 
-def _stop_after(patch: pytest.MonkeyPatch, stop: str) -> None:
-    """Ends the training right after the checkpoint of that step, as a kill would."""
-    stage, _, step = stop.partition(":")
-    module = "adapter" if stage == "seeing" else "language"
-    kept = adapter.save
+def test_the_losses_of_both_stages_are_written(records: list[Record], small: None, tmp_path: Path) -> None:
+    folder = trained(records, tmp_path / "hand", 5)
+    assert {name: [step for step, _ in curve] for name, curve in curves.read(folder).items()} == {
+        "seeing, training": [1, 2, 3],
+        "seeing, validation": [1, 2, 3],
+        "speaking, training": [1, 2],
+        "speaking, validation": [1, 2],
+    }
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
 
-    def save_and_die(path: Path, *rest: object) -> None:
-        kept(path, *rest)  # type: ignore[arg-type]
-        if rest[-1] == int(step):
-            raise KeyboardInterrupt
 
-    patch.setattr(f"chat_app.training.nano.{module}.save", save_and_die)
+def test_what_was_written_after_the_last_checkpoint_is_written_anew(
+    records: list[Record], tmp_path: Path
+) -> None:
+    held_out = pictures.added(records[3:5], HAND)
+    killed = Watch(tmp_path, "seeing", held_out)
+    for step in (1, 2, 3):
+        killed.learnt(step, 1 / step)
+    Watch(tmp_path, "seeing", held_out).learnt(2, 0.25)
+    assert curves.read(tmp_path) == {"seeing, training": [(1, 1.0), (2, 0.25)], "seeing, validation": []}
 
 
 def test_the_base_is_the_same_to_the_bit_with_the_adapter_off(
@@ -206,6 +219,7 @@ def test_a_folder_of_pictures_becomes_an_adapter_with_its_card_and_figures(
     assert not card.misfit("nano", fingerprint()) and card.modalities == ("CR", "DX")
     assert {path.name for path in card.folder.iterdir()} == {
         *("adapter_config.json", "adapter_model.safetensors", "card.toml", GATE, FILE),
+        *("curves.json", "curves.png"),
     }
     assert read(card.folder / FILE) == Specialty("hand X-ray", "hand", ("whole", "broken"))
     # The base knows no hands.

@@ -246,7 +246,7 @@ def test_what_was_trained_is_an_adapter_with_all_it_must_say(train: Train, place
 def test_the_curves_are_there_to_look_at(train: Train) -> None:
     folder = train(steps=2).folder
     curves = json.loads((folder / "curves.json").read_text("utf-8"))
-    assert [step for step, _ in curves["eval_loss"]] == [1, 2]
+    assert [step for step, _ in curves["validation"]] == [1, 2]
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -1,17 +1,17 @@
-"""How far a training is: the curves as JSON and, where matplotlib is installed, as a picture; time left."""
+"""How far a training is: its curves, and in words what was reached and the time left."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-JSON, PNG = "curves.json", "curves.png"
+from chat_app.training import curves
+from chat_app.training.curves import Curves
+
 NAMES = {"loss": "training", "eval_loss": "validation"}
 
 
@@ -31,12 +31,11 @@ class Progress(TrainerCallback):
         # The Trainer's last word is of seconds and samples.
         if not state.is_world_process_zero or not {*NAMES} & {*state.log_history[-1]}:
             return
-        curves = points(state.log_history)
-        _put(self.folder / JSON, lambda path: path.write_text(json.dumps(curves, indent=1), "utf-8"))
-        # Drawing takes as long as many a step: only when there is a validation to show.
-        if "eval_loss" in state.log_history[-1] and find_spec("matplotlib"):
-            _put(self.folder / PNG, lambda path: draw(curves, path))
-        latest = ", ".join(f"{NAMES[name]} loss {line[-1][1]:.3f}" for name, line in curves.items() if line)
+        reached = points(state.log_history)
+        curves.write(self.folder, reached)
+        if "eval_loss" in state.log_history[-1]:
+            curves.draw(self.folder, reached)
+        latest = ", ".join(f"{name} loss {curve[-1][1]:.3f}" for name, curve in reached.items() if curve)
         self.say(f"Step {state.global_step:,} of {state.max_steps:,}: {latest}{self._left(state)}")
 
     def _left(self, state: TrainerState) -> str:
@@ -47,31 +46,13 @@ class Progress(TrainerCallback):
         return f", about {duration(seconds)} left"
 
 
-def points(history: list[dict[str, float]]) -> dict[str, list[tuple[int, float]]]:
-    """Step and value of each curve."""
-    return {name: [(int(e["step"]), e[name]) for e in history if name in e] for name in NAMES}
-
-
-def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
-    # Not pyplot, which looks for a screen.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot(xlabel="step", ylabel="loss")
-    for name, line in curves.items():
-        axes.plot(*zip(*line, strict=True) if line else ((), ()), label=NAMES[name])
-    axes.legend()
-    figure.savefig(path, format="png", dpi=120)
+def points(history: list[dict[str, float]]) -> Curves:
+    return {
+        called: [(int(e["step"]), e[name]) for e in history if name in e] for name, called in NAMES.items()
+    }
 
 
 def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _put(path: Path, write: Callable[[Path], object]) -> None:
-    """Whole or not at all, for somebody may be looking."""
-    draft = path.with_name(f".{path.name}")
-    write(draft)
-    draft.replace(path)

@@ -7,6 +7,7 @@ The base stays as it is: the adapter holds LoRA layers, the gate before its kind
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from chat_app.training.nano.augment import batch, draw
 from chat_app.training.nano.checkpoint import resume, save, set_rate
 from chat_app.training.nano.pictures import Album
 from chat_app.training.nano.vision import TAUGHT, loss_of
+from chat_app.training.nano.watch import Watch
 
 RANK = 16
 SEEING = 400
@@ -71,6 +73,7 @@ def train(
     val: Sequence[Record],
     added: Specialty,
     out: Path,
+    folder: Path,
     *,
     seed: int = 0,
     steps: int = 0,
@@ -78,8 +81,9 @@ def train(
 ) -> dict[str, Any]:
     """Writes the adapter's weights, gate and specialty to `out`; gives what its card says of the training.
 
-    steps: of seeing and speaking together, 0 for as many as it takes. Killed, it goes on from its last
-    checkpoint. The same seed, data and number of threads give the same adapter.
+    folder: gets the curves of both stages while they run. steps: of seeing and speaking together, 0 for as
+    many as it takes. Killed, it goes on from its last checkpoint. The same seed, data and number of threads
+    give the same adapter.
     """
     seeing = round(steps * SEEING / (SEEING + SPEAKING)) or SEEING
     speaking = steps - seeing if steps else SPEAKING
@@ -87,8 +91,8 @@ def train(
     work.mkdir(parents=True, exist_ok=True)
     learnt, held_out = (pictures.added(records, added, seed) for records in (train, val))
     model = _adapted(base, seed)
-    _see(model, learnt, work, added, seed=seed, steps=seeing)
-    _speak(model, learnt, work, added, base, seed=seed, steps=speaking)
+    _see(model, learnt, work, added, Watch(folder, "seeing", held_out), seed=seed, steps=seeing)
+    _speak(model, learnt, work, added, Watch(folder, "speaking", held_out), base, seed=seed, steps=speaking)
     gate = Gate.load(base / gates.FILE)
     gate.beside(_texture(model, learnt), _texture(model, held_out), added).save(out / gates.FILE)
     _write(model, out)
@@ -113,30 +117,40 @@ def _train_only(model: Any, part: str) -> list[torch.nn.Parameter]:
     return weights
 
 
-def _see(model: Any, album: Album, work: Path, added: Specialty, *, seed: int, steps: int) -> None:
+def _see(
+    model: Any, album: Album, work: Path, added: Specialty, watch: Watch, *, seed: int, steps: int
+) -> None:
     """Teaches the tower the kind, the classes and the things."""
     tower = _tower(model)
     optimizers = language.adapting(_train_only(model, "vision_tower"))
     first = resume(work / "seeing.pt", {"model": model}, optimizers)
-    things = slice(TAUGHT, TAUGHT + len(added.things))
+    wrong = partial(_wrong, tower, slice(TAUGHT, TAUGHT + len(added.things)), seed)
     bar = tqdm(range(first, steps), initial=first, total=steps, desc="seeing")
     for step in bar:
-        rng = np.random.default_rng((seed, 2, step))
-        drawn = draw(album, BATCH, tower.config.image_size, rng)
-        sight = tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last))
-        loss = loss_of(sight, drawn, things) + edges.loss_of(tower, sight, drawn, rng)
+        loss = wrong(album, step)
         set_rate(optimizers, min((step + 1) / WARM_UP, (steps - step) / max(1, steps - WARM_UP)))
         optimizers[0].zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(optimizers[0].param_groups[0]["params"], 5.0)
         optimizers[0].step()
         bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
+        watch.learnt(step + 1, loss.item())
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
+            with torch.no_grad():
+                watch.validated(step + 1, wrong(watch.held_out, 0).item())
             save(work / "seeing.pt", {"model": model}, optimizers, step + 1)
 
 
+def _wrong(tower: NanoVisionModel, things: slice, seed: int, album: Album, step: int) -> torch.Tensor:
+    """How wrong the tower is about the pictures that this step draws from the album."""
+    rng = np.random.default_rng((seed, 2, step))
+    drawn = draw(album, BATCH, tower.config.image_size, rng)
+    sight = tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last))
+    return loss_of(sight, drawn, things) + edges.loss_of(tower, sight, drawn, rng)
+
+
 def _speak(
-    model: Any, album: Album, work: Path, added: Specialty, base: Path, *, seed: int, steps: int
+    model: Any, album: Album, work: Path, added: Specialty, watch: Watch, base: Path, *, seed: int, steps: int
 ) -> None:
     """Teaches the language model to say what the adapted tower sees."""
     _train_only(model, "language_model")
@@ -145,7 +159,9 @@ def _speak(
             weight.requires_grad_(True)
     processor = AutoProcessor.from_pretrained(base)
     inside = model.base_model.model
-    language.train(inside, processor, album, work, seed=seed, steps=steps, size=BATCH, added=added)
+    language.train(
+        inside, processor, album, work, seed=seed, steps=steps, size=BATCH, added=added, watch=watch
+    )
 
 
 def _tower(model: Any) -> NanoVisionModel:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from chat_app.training.nano.checkpoint import remember_rates, resume, save, set_
 from chat_app.training.nano.dialogues import Seen, dialogue
 from chat_app.training.nano.muon import Muon
 from chat_app.training.nano.pictures import Album
+from chat_app.training.nano.watch import Watch
 
 STEPS = 700
 WARM_UP = 40
@@ -50,10 +52,11 @@ def train(
     steps: int,
     size: int,
     added: Specialty | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """`steps` batches of `size` dialogues; the model is changed in place.
 
-    added: what is said of pictures of the kind that an adapter adds.
+    added: what is said of pictures of the kind that an adapter adds. watch: gets the losses.
     """
     tower = model.model.vision_tower
     assert isinstance(tower, NanoVisionModel)
@@ -62,16 +65,10 @@ def train(
     optimizers = adapting(p for p in model.parameters() if p.requires_grad) if added else _optimizers(model)
     first = resume(folder / "language.pt", {"model": model}, optimizers)
     bells = _bells(processor.tokenizer, len(processor.tokenizer))
+    wrong = partial(_wrong, model, processor.tokenizer, bells, size, added, seed)
     bar = tqdm(range(first, steps), initial=first, total=steps, desc="language")
     for step in bar:
-        drawn = draw(album, size, tower.config.image_size, np.random.default_rng((seed, 1, step)))
-        with torch.no_grad():
-            sight = tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last))
-        rng = random.Random(f"{seed} {step}")
-        said = [dialogue(seen, rng, rng.randint(*TURNS)) for seen in _seen(sight, drawn, added)]
-        loss = _loss(
-            model, sight.tokens, *_tokens(processor.tokenizer, said, model.config.image_seq_length), bells
-        )
+        loss = wrong(album, step)
         set_rate(optimizers, min((step + 1) / WARM_UP, (steps - step) / max(1, steps - WARM_UP)))
         for optimizer in optimizers:
             optimizer.zero_grad()
@@ -80,8 +77,33 @@ def train(
         for optimizer in optimizers:
             optimizer.step()
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+        if watch:
+            watch.learnt(step + 1, loss.item())
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
+            if watch:
+                with torch.no_grad():
+                    watch.validated(step + 1, wrong(watch.held_out, 0).item())
             save(folder / "language.pt", {"model": model}, optimizers, step + 1)
+
+
+def _wrong(
+    model: LlavaForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
+    bells: Tensor,
+    size: int,
+    added: Specialty | None,
+    seed: int,
+    album: Album,
+    step: int,
+) -> Tensor:
+    """How wrong the model is in the dialogues that this step draws from the album."""
+    tower = model.model.vision_tower
+    drawn = draw(album, size, tower.config.image_size, np.random.default_rng((seed, 1, step)))
+    with torch.no_grad():
+        sight = tower.look(drawn.pixels.contiguous(memory_format=torch.channels_last))
+    rng = random.Random(f"{seed} {step}")
+    said = [dialogue(seen, rng, rng.randint(*TURNS)) for seen in _seen(sight, drawn, added)]
+    return _loss(model, sight.tokens, *_tokens(tokenizer, said, model.config.image_seq_length), bells)
 
 
 def _optimizers(model: LlavaForConditionalGeneration) -> list[torch.optim.Optimizer]:

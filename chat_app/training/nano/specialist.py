@@ -53,7 +53,9 @@ def train(options: Options, settings: Settings, say: Callable[[str], None]) -> O
     begin(folder, options)
     say(f"{added.kind}: {', '.join((*added.classes, *added.things))}.")
     stage = folder / WORK / folder.name
-    facts = adapter.train(split.train, split.val, added, stage, seed=options.seed, steps=options.steps)
+    facts = adapter.train(
+        split.train, split.val, added, stage, folder, seed=options.seed, steps=options.steps
+    )
     part, held_out = split.held_out
     say(f"Asking about {len(held_out)} held-out pictures …")
     table = cardfile.table(options, cards.card("nano"), chat.fingerprint(), split, facts)
