@@ -70,7 +70,7 @@ def _chosen(album: Album, rng: np.random.Generator) -> np.ndarray:
 
 
 def loss_of(tower: NanoVisionModel, sight: Sight, drawn: Batch, rng: np.random.Generator) -> Tensor:
-    """What closer looks make of boxes that are roughly right: the tower's own, or true ones moved and stretched."""
+    """What closer looks make of boxes that are roughly right: the tower's own, or true ones moved."""
     marked = [(row, box) for row, boxes in enumerate(drawn.found) for box in boxes]
     if not marked:
         return sight.tokens.new_zeros(())
