@@ -241,7 +241,7 @@ def test_while_words_come_only_the_conversation_is_drawn() -> None:
     made, here = page(Echo(reply="word " * 20)), desk()
     parts = {part for update in made.ask(here, "Go on", []) for part in update}
     assert parts == {made.desk, made.chat.chatbot, made.chat.box}
-    assert made.chat.basis in made.answered(here) and made.viewer.picture in made.answered(here)
+    assert made.evidence.basis in made.answered(here) and made.viewer.picture in made.answered(here)
 
 
 def test_clear_in_mid_answer_leaves_nothing_of_the_person_in_the_model() -> None:
