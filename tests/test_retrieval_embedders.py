@@ -351,6 +351,7 @@ def test_wordllama_needs_no_network_and_leaves_the_log_alone(monkeypatch: pytest
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedders.chosen.cache_clear()
     monkeypatch.setitem(sys.modules, "wordllama", None)
     with pytest.raises(SetupError, match=r"lightbox-chat\[dense\]"):
         loaded("wordllama")
