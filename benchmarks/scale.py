@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 import chat_app
 from benchmarks.retrieval import BOOK, DEPTH, QUESTIONS
@@ -179,7 +180,8 @@ def _quantiles(times: Sequence[float]) -> dict[str, float]:
 
 def _megabytes(name: str) -> float:
     """What Linux says of this process's memory under that name."""
-    match = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    status = Path(psutil.PROCFS_PATH, "self", "status").read_text(encoding="ascii")
+    match = re.search(rf"{name}:\s+(\d+) kB", status)
     assert match
     return int(match[1]) / 1e3
 
